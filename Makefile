@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+#
+# make            builds build/belfry
+# make help       tells the other targets
+#
+# Every variable can be given on the command line, for instance
+# make CC=clang CFLAGS='-O0 -g'.  V=1 shows the commands.  SANITIZER=address
+# (with undefined), undefined or thread, and COVERAGE=1, build into folders of
+# their own, so that builds never mix.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share/belfry
+DOCDIR ?= $(PREFIX)/share/doc/belfry
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+FUZZ_CC ?= clang
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+SHELLCHECK ?= shellcheck
+
+SANITIZER ?=
+COVERAGE ?=
+NODE_TEST_CONCURRENCY ?= 2
+FUZZ_RUNS ?= 20000
+FUZZ_SECONDS ?= 20
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-8s%s\n' $(1) $(2))
+
+ifneq ($(filter-out address undefined thread,$(SANITIZER)),)
+$(error SANITIZER=$(SANITIZER): expected address, undefined or thread)
+endif
+
+# ---- where things go ------------------------------------------------------
+
+VARIANT := $(or $(SANITIZER),$(if $(filter 1,$(COVERAGE)),cover))
+OUT ?= build$(if $(VARIANT),/$(VARIANT))
+GEN := build/gen
+
+# ---- flags ----------------------------------------------------------------
+
+sanitize-address := -fsanitize=address,undefined
+sanitize-undefined := -fsanitize=undefined
+sanitize-thread := -fsanitize=thread
+ifneq ($(SANITIZER),)
+# Undefined behaviour ends the process, so that no test can pass over it.
+SANITIZE := $(sanitize-$(SANITIZER)) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+CFLAGS ?= -O1 -g
+HARDENING ?=
+else ifeq ($(COVERAGE),1)
+SANITIZE := --coverage
+CFLAGS ?= -O0 -g
+HARDENING ?=
+else
+SANITIZE :=
+CFLAGS ?= -O2 -g
+HARDENING ?= -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+# Off with sanitizers: their own checks look like null pointers to the compiler.
+NULL_WARNINGS := $(if $(SANITIZER),,-Wnull-dereference)
+WARNINGS ?= -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+	-Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+	$(NULL_WARNINGS)
+WERROR ?= $(if $(filter true,$(CI)),-Werror)
+CPPFLAGS ?=
+LDFLAGS ?= -Wl,-z,relro,-z,now
+
+PACKAGES := fcgi sqlite3 json-c nettle
+PACKAGE_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LDLIBS ?= $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+TEST_LDLIBS ?= $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+
+ALL_CPPFLAGS := -D_GNU_SOURCE -Ifcgi -Ibuild $(PACKAGE_CFLAGS) $(CPPFLAGS)
+COMMON_CFLAGS := -std=c11 $(WARNINGS) $(WERROR) -pthread
+ALL_CFLAGS := $(COMMON_CFLAGS) $(HARDENING) $(CFLAGS) $(SANITIZE)
+FUZZ_CFLAGS := $(COMMON_CFLAGS) -O1 -g -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all
+
+# ---- files ----------------------------------------------------------------
+
+SRC ?= $(sort $(wildcard fcgi/*.c fcgi/lib/*.c))
+OBJ := $(SRC:fcgi/%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/sql.o
+MAIN := $(OUT)/obj/main.o
+PRODUCT := $(filter-out $(MAIN),$(OBJ))
+
+UNIT_SRC ?= $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
+UNIT := $(UNIT_SRC:%.c=$(OUT)/%)
+# What several tests use: any other .c directly in tests/unit.
+UNIT_SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+UNIT_SUPPORT_OBJ := $(UNIT_SUPPORT:%.c=$(OUT)/obj/%.o)
+
+FUZZ_SRC ?= $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+FUZZ_OBJ := $(PRODUCT:$(OUT)/obj/%=build/fuzz/obj/%)
+
+C_FILES = $(sort $(shell find fcgi tests -name node_modules -prune -o \
+	-name '*.[ch]' -print))
+SCRIPTS = $(sort $(shell grep -lE '^\#!.*[ /](ba)?sh' scripts/* \
+	scripts/servers/* .ci/run 2>/dev/null) $(wildcard scripts/servers/*.sh))
+JS_FILES = $(sort $(shell find tests web -name node_modules -prune -o \
+	\( -name '*.mjs' -o -name '*.js' \) -print 2>/dev/null))
+
+# Node for the tests: one that scripts/deps has put here goes first.
+export PATH := $(CURDIR)/build/node/node_modules/.bin:$(PATH)
+
+# ---- building -------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all run check check-all check-parts check-unit check-integration \
+	check-browser check-asan check-tsan fuzz-smoke lint format cover \
+	install clean help packages FORCE
+
+all: $(OUT)/belfry ## build build/belfry (the default)
+
+$(OUT)/belfry: $(MAIN) $(OUT)/libbelfry.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Everything but main, for the tests.  The list of members is a file of its
+# own, since an object that goes away leaves no newer one behind.
+$(OUT)/libbelfry.a: $(PRODUCT) $(OUT)/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rc $@ $(PRODUCT)
+
+$(OUT)/objects: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(PRODUCT)' | cmp -s - $@ || echo '$(PRODUCT)' >$@
+
+$(OUT)/obj/%.o: fcgi/%.c | $(GEN)/stamp packages
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/gen/%.o: $(GEN)/%.c | packages
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The folders too: a file that is removed makes only its folder newer.
+$(GEN)/stamp: scripts/embed-sql sql/queries sql/migrations \
+		$(wildcard sql/queries/*.sql sql/migrations/*.sql)
+	$(call say,SQL,$(GEN))
+	$(Q)scripts/embed-sql sql $(GEN)
+	$(Q)touch $@
+
+$(GEN)/sql.c: $(GEN)/stamp ;
+
+packages:
+	@$(PKG_CONFIG) --exists $(PACKAGES) || { \
+		$(PKG_CONFIG) --exists --print-errors $(PACKAGES); \
+		echo 'Packages are missing: scripts/deps build installs them' \
+			'(so do make run and make check).'; exit 1; } >&2
+
+# ---- running and testing --------------------------------------------------
+
+run: ## start lighttpd with demo data on http://127.0.0.1:8080/
+	@scripts/deps build run
+	@$(MAKE) --no-print-directory all
+	@exec scripts/serve --demo --bin $(OUT)/belfry
+
+check: ## install what is missing, then lint and all tests
+	@scripts/deps build run test
+	@rm -rf build/results
+	@status=0; $(MAKE) --no-print-directory -k check-parts || status=$$?; \
+		scripts/summary && exit $$status
+
+check-all: ## the same, and again under the sanitizers
+	@scripts/deps build run test
+	@rm -rf build/results
+	@status=0; \
+	$(MAKE) --no-print-directory -k check-parts check-asan check-tsan || \
+		status=$$?; \
+	scripts/summary && exit $$status
+
+# In an order that tells early what is quick to tell.
+check-parts:
+	@status=0; \
+	scripts/run-tests step build $(MAKE) --no-print-directory all || \
+		status=1; \
+	scripts/run-tests one lint $(MAKE) --no-print-directory lint || \
+		status=1; \
+	for part in check-unit fuzz-smoke check-integration check-browser; do \
+		$(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status
+
+check-unit: $(UNIT) ## unit tests (cmocka); T=name for some of them
+	@status=0; for test in $(filter %$(T),$(UNIT)); do \
+		scripts/run-tests cmocka $$test $$test || status=1; \
+	done; exit $$status
+
+check-integration: $(OUT)/belfry ## the binary behind a real web server
+	@$(call node-tests,integration)
+
+check-browser: $(OUT)/belfry ## the inbox page in real browsers
+	@$(call node-tests,browser)
+
+check-asan: ## unit and integration tests with address,undefined
+	@scripts/run-tests step build/address/build \
+		$(MAKE) --no-print-directory SANITIZER=address all
+	@$(MAKE) --no-print-directory -k SANITIZER=address \
+		check-unit check-integration
+
+check-tsan: ## unit and integration tests with the thread sanitizer
+	@scripts/run-tests step build/thread/build \
+		$(MAKE) --no-print-directory SANITIZER=thread all
+	@$(MAKE) --no-print-directory -k SANITIZER=thread \
+		check-unit check-integration
+
+fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
+	@status=0; for fuzzer in $(FUZZ); do \
+		scripts/run-tests one $$fuzzer scripts/fuzz $$fuzzer \
+			$(FUZZ_RUNS) $(FUZZ_SECONDS) || status=1; \
+	done; exit $$status
+
+# T=name runs the files with that name only, as in make check-unit.
+define node-tests
+	files=$$(ls tests/$(1)/*$(T).test.mjs 2>/dev/null); \
+	if [ -z "$$files" ]; then \
+		echo "no tests in tests/$(1)/*$(T).test.mjs"; exit 0; fi; \
+	BELFRY_BIN=$(abspath $(OUT)/belfry) SANITIZER=$(SANITIZER) \
+	scripts/run-tests node $(OUT)/$(1) node --test \
+		--test-reporter=spec \
+		--test-concurrency=$(NODE_TEST_CONCURRENCY) $$files
+endef
+
+$(OUT)/obj/tests/%.o: tests/%.c | $(GEN)/stamp packages
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Itests/unit $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(UNIT_SUPPORT_OBJ) \
+		$(OUT)/libbelfry.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(TEST_LDLIBS)
+
+build/fuzz/obj/gen/%.o: $(GEN)/%.c | packages
+	$(call say,FUZZ_CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP \
+		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+build/fuzz/obj/%.o: fcgi/%.c | $(GEN)/stamp packages
+	$(call say,FUZZ_CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP \
+		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+build/fuzz/obj/tests/%.o: tests/%.c | $(GEN)/stamp packages
+	$(call say,FUZZ_CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP \
+		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+build/fuzz/libbelfry.a: $(FUZZ_OBJ) $(OUT)/objects
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rc $@ $(FUZZ_OBJ)
+
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libbelfry.a
+	$(call say,FUZZ_LD,$@)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined \
+		-o $@ $^ $(LDLIBS)
+
+# ---- looking after the sources --------------------------------------------
+
+lint: $(GEN)/stamp ## formatting, layering, SQL, shell and JavaScript
+	$(call say,FORMAT,'$(words $(C_FILES)) files')
+	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
+	$(call say,INCLUDES,fcgi)
+	$(Q)scripts/lint-includes
+	$(call say,SQL,sql)
+	$(Q)scripts/lint-sql
+	$(call say,SHELL,'$(words $(SCRIPTS)) files')
+	$(Q)$(SHELLCHECK) $(SCRIPTS)
+	$(call say,NODE,'$(words $(JS_FILES)) files')
+	$(Q)for file in $(JS_FILES); do node --check $$file || exit 1; done
+
+format: ## put all C files into shape
+	$(Q)$(CLANG_FORMAT) -i $(C_FILES)
+
+cover: ## line coverage of the unit and integration tests
+	@find build/cover -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory -k COVERAGE=1 check-unit check-integration
+	@scripts/cover build/cover/obj
+
+# ---- the rest --------------------------------------------------------------
+
+install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/sql/migrations \
+		$(DESTDIR)$(DOCDIR)/examples
+	install -m 755 $(OUT)/belfry $(DESTDIR)$(BINDIR)/belfry
+	install -m 644 sql/migrations/*.sql $(DESTDIR)$(DATADIR)/sql/migrations
+	install -m 644 lighttpd.conf belfry.conf.example \
+		$(DESTDIR)$(DOCDIR)/examples
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+
+-include $(OBJ:.o=.d) $(UNIT_SRC:%.c=$(OUT)/obj/%.d) $(UNIT_SUPPORT_OBJ:.o=.d)
+-include $(FUZZ_OBJ:.o=.d) $(FUZZ_SRC:%.c=build/fuzz/obj/%.d)
+
+# Objects stay for the next build.
+.SECONDARY:

@@ -1,0 +1,338 @@
+/*
+ * api: one request from its first byte to its answer.
+ *
+ * Route, credential, CSRF, scope, handler, in this order; the first that
+ * objects ends it.  A GET has one transaction, in which the credential is read
+ * first, so that whatever is answered was true at a time when the credential
+ * was good.  Everything else looks at the credential twice: first in a read
+ * transaction, so that a stranger's body is not even parsed, then in the
+ * write transaction, which holds the lock for the writing only.
+ *
+ * The connection is opened when a request needs it and dropped when the file
+ * under it was replaced or failed: the process lives while its database is
+ * away.
+ */
+#include "api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "api_internal.h"
+#include "auth.h"
+#include "config.h"
+#include "event.h"
+#include "lib/clock.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "lib/fcgi.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "retention.h"
+
+#define BUSY_TIMEOUT_MS 5000
+/* When a stream that was refused is to come back. */
+#define BUSY_RETRY_MS 2000
+#define AWAY_RETRY_MS 5000
+
+struct api {
+	const struct config *config;
+	struct registry *registry;
+	struct auth *auth;
+	struct db *db; /* NULL: to be opened */
+};
+
+int api_open(struct api **out, const struct config *config,
+	     struct registry *registry, struct err *err)
+{
+	struct api *api = mem_new(sizeof(*api));
+
+	api->config = config;
+	api->registry = registry;
+	if (auth_open(&api->auth, config, err) < 0) {
+		free(api);
+		return -1;
+	}
+	*out = api;
+	return 0;
+}
+
+void api_close(struct api *api)
+{
+	if (!api)
+		return;
+	db_close(api->db);
+	auth_close(api->auth);
+	free(api);
+}
+
+static void drop_database(struct api *api)
+{
+	db_close(api->db);
+	api->db = NULL;
+}
+
+static int use_database(struct api *api, struct err *err)
+{
+	struct db_options options = {
+	    .path = api->config->database,
+	    .busy_timeout_ms = BUSY_TIMEOUT_MS,
+	    .synchronous_full = api->config->synchronous_full,
+	};
+
+	if (api->db && db_moved(api->db))
+		drop_database(api);
+	if (api->db || db_open(&api->db, &options, err) == 0)
+		return 0;
+	/* A file that is missing is our trouble, not a 404. */
+	if (err->code == ERR_NOT_FOUND || err->code == ERR_IO)
+		err->code = ERR_UNAVAILABLE;
+	return -1;
+}
+
+int api_use_database(struct api_call *call, struct err *err)
+{
+	if (use_database(call->api, err) < 0)
+		return -1;
+	call->db = call->api->db;
+	return 0;
+}
+
+/* ---- running a handler ---- */
+
+static bool is_method(const struct api_call *call, const char *name)
+{
+	return span_equal_text(call->method, name);
+}
+
+static bool is_safe(const struct api_call *call)
+{
+	return call->route->method == METHOD_GET;
+}
+
+static int run_safe(struct api_call *call, struct err *err)
+{
+	bool consume = !is_method(call, "HEAD");
+	bool write = consume && auth_has_ticket(call->auth, call->request);
+	size_t headers = call->answer->headers.len;
+
+	if ((write ? db_begin_write(call->db, err)
+		   : db_begin_read(call->db, err)) < 0 ||
+	    api_admit(call, consume, err) < 0 ||
+	    call->route->handler(call, err) < 0)
+		return -1;
+	if (db_commit(call->db, err) == 0)
+		return 0;
+	/* What the handler said of its answer is not true of a problem. */
+	buf_truncate(&call->answer->headers, headers);
+	return -1;
+}
+
+static int check_body(const struct api_call *call, struct err *err)
+{
+	const char *type = request_param(call->request, "CONTENT_TYPE");
+
+	if (request_body_too_large(call->request))
+		return err_set(err, ERR_TOO_LARGE,
+			       "the body is larger than %u MiB",
+			       API_BODY_MAX_BYTES >> 20);
+	if (request_body(call->request).len && !api_is_json_type(type))
+		return err_set(err, ERR_MEDIA_TYPE,
+			       "Content-Type is \"%.64s\", expected "
+			       "application/json",
+			       type);
+	return 0;
+}
+
+static int run_unsafe(struct api_call *call, struct err *err)
+{
+	if (db_begin_read(call->db, err) < 0 ||
+	    api_admit(call, false, err) < 0 || db_commit(call->db, err) < 0 ||
+	    check_body(call, err) < 0)
+		return -1;
+	return call->route->handler(call, err);
+}
+
+static void answer_options(struct api_call *call, const char *allow)
+{
+	const struct request *r = call->request;
+	const char *origin = request_param(r, "HTTP_ORIGIN");
+	struct answer *a = call->answer;
+
+	answer_header(a, "Allow", allow);
+	if (request_param(r, "HTTP_ACCESS_CONTROL_REQUEST_METHOD") &&
+	    api_origin_listed(origin, call->config->cors_origins)) {
+		answer_header(a, "Access-Control-Allow-Methods", allow);
+		answer_header(a, "Access-Control-Allow-Headers",
+			      "Authorization, Content-Type, If-None-Match, "
+			      "Last-Event-ID");
+		answer_header(a, "Access-Control-Max-Age", "600");
+	}
+	answer_empty(a, 204);
+}
+
+static int find_route(struct api_call *call, struct err *err)
+{
+	const struct api_path path = {
+	    request_param(call->request, "REQUEST_URI"),
+	    request_param(call->request, "SCRIPT_NAME"),
+	    request_param(call->request, "PATH_INFO"),
+	};
+	char allowed[API_ALLOW_BYTES];
+	unsigned allow;
+	struct buf below;
+	int result;
+
+	buf_init(&below, FCGI_PARAMS_MAX_BYTES);
+	result = api_route_path(&path, call->config->base_path, &below, err);
+	if (result == 0)
+		result = api_route_find(buf_span(&below), call->method,
+					&call->route, &call->id, &allow, err);
+	buf_fini(&below);
+	if (result == 0 || err->code != ERR_METHOD)
+		return result;
+	api_route_allow(allowed, allow);
+	if (is_method(call, "OPTIONS")) {
+		answer_options(call, allowed);
+		return 0;
+	}
+	answer_header(call->answer, "Allow", allowed);
+	return -1;
+}
+
+static int run(struct api_call *call, struct err *err)
+{
+	if (call->query.len > API_QUERY_MAX_BYTES) {
+		call->status = 414;
+		return err_set(err, ERR_TOO_LARGE,
+			       "the query string has %zu bytes, expected at "
+			       "most %u",
+			       call->query.len, API_QUERY_MAX_BYTES);
+	}
+	if (find_route(call, err) < 0)
+		return -1;
+	if (!call->route) /* OPTIONS: answered */
+		return 0;
+	if (!call->route->scopes)
+		return call->route->handler(call, err);
+	if (api_use_database(call, err) < 0)
+		return -1;
+	return is_safe(call) ? run_safe(call, err) : run_unsafe(call, err);
+}
+
+/* ---- the whole ---- */
+
+static void add_cors(const struct api_call *call)
+{
+	const char *origin = request_param(call->request, "HTTP_ORIGIN");
+	char *const *listed = call->config->cors_origins;
+	struct answer *a = call->answer;
+
+	if (!listed || !listed[0])
+		return;
+	answer_header(a, "Vary", "Origin");
+	if (!api_origin_listed(origin, listed))
+		return;
+	answer_header(a, "Access-Control-Allow-Origin", origin);
+	answer_header(a, "Access-Control-Allow-Credentials", "true");
+	answer_header(a, "Access-Control-Expose-Headers",
+		      "ETag, Link, Location, Retry-After");
+}
+
+/* Where the database lies is for the log, not for the client. */
+static void hide_folder(struct err *err, const char *database)
+{
+	const char *slash = database ? strrchr(database, '/') : NULL;
+	size_t n = slash ? (size_t)(slash + 1 - database) : 0;
+	char *at = err->message;
+
+	if (n < 2)
+		return;
+	while ((at = memmem(at, strlen(at), database, n)))
+		memmove(at, at + n, strlen(at + n) + 1);
+}
+
+/* No stream for now: native EventSource gives up for good at any status but
+ * 200, so it is told in band. */
+static bool refuse_in_band(struct api_call *call, int status,
+			   const struct err *err)
+{
+	const char *accept = request_param(call->request, "HTTP_ACCEPT");
+	int64_t retry_ms =
+	    event_jitter(err->code == ERR_BUSY ? BUSY_RETRY_MS : AWAY_RETRY_MS);
+
+	if ((status != 429 && status != 503) || call->answer->head_only ||
+	    !call->route || call->route->handler != api_stream || !accept ||
+	    !strstr(accept, "text/event-stream"))
+		return false;
+	answer_stream_head(call->answer);
+	event_put_close(&call->answer->bytes, EVENT_CLOSE_REFUSED, retry_ms);
+	return true;
+}
+
+static void fail(struct api_call *call, struct err *err)
+{
+	int status =
+	    call->status ? call->status : answer_status_of((int)err->code);
+	char text[LOG_TEXT_BYTES];
+	void (*log)(const char *event, const char *format, ...)
+	    __attribute__((format(printf, 2, 3))) = log_debug;
+
+	if (status == 503) /* may pass by itself */
+		log = log_warn;
+	else if (status >= 500)
+		log = log_error;
+	log("request", "status=%d error=%s message=%s", status,
+	    err_name(err->code), log_text(text, span_of(err->message)));
+	if (refuse_in_band(call, status, err))
+		return;
+	hide_folder(err, call->config->database);
+	answer_problem_status(call->answer, status, err);
+}
+
+void api_handle(struct api *api, const struct request *request,
+		struct answer *answer)
+{
+	const char *method = request_param(request, "REQUEST_METHOD");
+	const char *query = request_param(request, "QUERY_STRING");
+	struct err err = {ERR_OK, ""};
+	struct identity who = {0};
+	struct api_call call = {
+	    .api = api,
+	    .config = api->config,
+	    .registry = api->registry,
+	    .auth = api->auth,
+	    .request = request,
+	    .who_owned = &who,
+	    .method = span_of(method ? method : ""),
+	    .query = span_of(query ? query : ""),
+	    .now_ms = clock_wall_ms(),
+	    .answer = answer,
+	};
+
+	answer->head_only = is_method(&call, "HEAD");
+	add_cors(&call);
+	if (run(&call, &err) < 0)
+		fail(&call, &err);
+	if (api->db)
+		db_rollback(api->db);
+	identity_fini(&who);
+	if (err.code == ERR_CORRUPT || err.code == ERR_IO)
+		drop_database(api);
+}
+
+int api_host_session_alive(struct api *api, const char *secret,
+			   const char *user, struct err *err)
+{
+	if (use_database(api, err) < 0)
+		return -1;
+	return auth_host_session_alive(api->auth, api->db, span_of(secret),
+				       span_of(user), err);
+}
+
+int api_expire(struct api *api, int limit, struct err *err)
+{
+	if (use_database(api, err) < 0)
+		return -1;
+	return retention_expire(api->db, clock_wall_ms(), limit, err);
+}

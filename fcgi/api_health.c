@@ -1,0 +1,30 @@
+/*
+ * api_health: is the process alive, and should it get requests?  Both are
+ * open to all and tell nothing else.
+ */
+#include "answer.h"
+#include "api_internal.h"
+#include "lib/db.h"
+#include "lib/err.h"
+#include "registry.h"
+#include "store.h"
+
+int api_healthz(struct api_call *call, struct err *err)
+{
+	(void)err; /* a process that answers is alive, database or not */
+	answer_json(call->answer, 200, SPAN("{\"status\":\"ok\"}"));
+	return 0;
+}
+
+int api_readyz(struct api_call *call, struct err *err)
+{
+	struct store_head head;
+
+	if (call->registry && registry_draining(call->registry))
+		return err_set(err, ERR_UNAVAILABLE, "draining: shutting down");
+	if (api_use_database(call, err) < 0 ||
+	    store_head(call->db, &head, err) < 0)
+		return -1;
+	answer_json(call->answer, 200, SPAN("{\"status\":\"ready\"}"));
+	return 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * auth: credentials -> who, and which scopes.  docs/protocol.md, "Who you are".
+ *
+ * The first credential that is there decides.  A struct auth holds the host
+ * application's database, if there is one, and belongs to one thread.
+ */
+#ifndef BELFRY_AUTH_H
+#define BELFRY_AUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+
+struct auth;
+struct config;
+struct db;
+struct err;
+struct request;
+
+enum {
+	SCOPE_READ = 1, /* own inbox */
+	SCOPE_PUBLISH = 2,
+	SCOPE_ADMIN = 4
+};
+
+enum credential {
+	CREDENTIAL_NONE,
+	CREDENTIAL_TOKEN,
+	CREDENTIAL_SESSION,
+	CREDENTIAL_HOST_SESSION, /* session_query */
+	CREDENTIAL_REMOTE_USER
+};
+
+struct identity {
+	enum credential credential; /* a ticket gives its issuer's */
+	bool ambient;		    /* the browser sends it by itself (cookie,
+				       REMOTE_USER): the CSRF rule applies */
+	int64_t id;		    /* row of tokens or sessions; else 0 */
+	char *user;		    /* NUL-terminated copy; user_len counts */
+	size_t user_len;
+	unsigned scopes;
+	int64_t expires_at; /* Unix ms, 0 = never */
+	char *host_secret;  /* CREDENTIAL_HOST_SESSION: to look again */
+};
+
+int auth_open(struct auth **out, const struct config *config, struct err *err);
+void auth_close(struct auth *a); /* NULL is fine */
+
+/* Finds and checks the credential, within the caller's read transaction on db
+ * (for a ticket: its write transaction, see auth_has_ticket).  `consume`: a
+ * ticket is used up (not for HEAD).  ERR_UNAUTHORIZED: none or bad; ERR_BUSY: a
+ * host database is locked (503, never 401). *out is for identity_fini on
+ * success. */
+int auth_identify(struct auth *a, struct db *db, const struct request *request,
+		  bool consume, struct identity *out, struct err *err);
+/* True when the credential that decides is ?ticket=. */
+bool auth_has_ticket(struct auth *a, const struct request *request);
+void identity_fini(struct identity *identity);
+struct span identity_user(const struct identity *identity);
+
+/* Is this session of the host application's still that user's?  1 yes, 0 no, -1
+ * error (ERR_BUSY: ask again later).  db as above, no transaction needed. */
+int auth_host_session_alive(struct auth *a, struct db *db, struct span secret,
+			    struct span user, struct err *err);
+
+/* Tries the session_query once, for a person who checks the configuration: the
+ * error says what the database says. */
+int auth_check_host(struct auth *a, struct db *db, struct err *err);
+
+/* "read,publish" <-> bits.  Unknown words: ERR_INVALID. */
+int auth_parse_scopes(struct span text, unsigned *scopes, struct err *err);
+const char *auth_scopes_text(unsigned scopes); /* static: "read,publish" */
+
+/* Makes a session or token (its secret is told once, in secret[]). ttl_ms 0 =
+ * for ever. user '' or '*': ERR_INVALID. */
+enum auth_table { AUTH_SESSIONS, AUTH_TOKENS };
+int auth_create(struct db *db, enum auth_table table, struct span user,
+		unsigned scopes, int64_t ttl_ms, char secret[static 64],
+		int64_t *id, struct err *err);
+/* A ticket of this identity's: 60 s, once. */
+int auth_create_ticket(struct db *db, const struct identity *identity,
+		       char secret[static 64], int64_t *expires_at,
+		       struct err *err);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * hub_internal: what hub.c, hub_fanout.c and hub_catchup.c share.
+ */
+#ifndef BELFRY_HUB_INTERNAL_H
+#define BELFRY_HUB_INTERNAL_H
+
+#include <uthash.h>
+
+#include "event.h"
+#include "hub.h"
+#include "journal.h"
+#include "lib/loop.h"
+#include "stream.h"
+
+#define HUB_PAGE_BYTES (1024u * 1024) /* of events encoded per page */
+
+/* A person with open streams. */
+struct user {
+	UT_hash_handle hh;
+	char *id;
+	size_t id_len;
+	struct stream *streams; /* oldest first */
+	unsigned count;		/* of streams that are not ending */
+	/* this page's rows of this user: a chain through page_row.next */
+	int page_first, page_last;
+	bool page_touched, page_hides; /* a broadcast is hidden from them */
+};
+
+/* A row of the page that is being fanned out. */
+struct page_row {
+	struct user *user;	      /* NULL: everyone */
+	size_t offset, len;	      /* in hub.payload, without its end */
+	size_t type_offset, type_len; /* in hub.types */
+	int64_t id, notification_id, priority;
+	enum journal_action action;
+	struct frame *frame;
+	int next; /* row of the same user, or -1 */
+};
+
+struct hub {
+	const struct config *config;
+	struct loop *loop;
+	struct registry *registry;
+	struct journal *journal;
+	struct journal_sink sink;
+	struct loop_hook hook;
+	struct loop_timer quiet_timer, sweep_timer;
+	struct user *users;	/* uthash by id */
+	struct stream *quiet;	/* all streams, longest silence first */
+	struct stream *lagging; /* round robin */
+	struct stream *ahead;
+	unsigned count;
+	int64_t position; /* where live streams stand */
+	bool draining;
+	/* the page being fanned out */
+	struct page_row rows[JOURNAL_PAGE_ROWS];
+	int row_count;
+	int page_seen;
+	bool page_full;
+	struct buf payload, types;
+	/* scratch of catch-up */
+	struct buf page;
+	size_t ends[JOURNAL_PAGE_ROWS];
+	int64_t cursors[JOURNAL_PAGE_ROWS];
+};
+
+struct user *hub_find_user(struct hub *hub, struct span id);
+
+/* Writes frames to a live (or ending) stream and follows up on what came of it.
+ */
+void hub_send(struct hub *hub, struct stream *s, struct frame *const *frames,
+	      unsigned n);
+/* What a write came to: blocked, dead, or goes on as `state`. */
+void hub_written(struct hub *hub, struct stream *s, enum stream_sent sent,
+		 enum stream_state state);
+void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state);
+/* Says why and ends the response; a stream that does not read just ends. */
+void hub_end_stream(struct hub *hub, struct stream *s, enum event_close reason);
+/* The response ends without a farewell (poll mode). */
+void hub_finish_stream(struct hub *hub, struct stream *s);
+/* No more of it: unwatched now, freed at the end of the turn. */
+void hub_kill_stream(struct hub *hub, struct stream *s);
+
+/* hub_fanout.c */
+void hub_fanout_init(struct hub *hub);
+void hub_fanout_fini(struct hub *hub);
+/* hub_catchup.c: some of the lagging streams, for a bounded time. */
+void hub_catch_up(struct hub *hub);
+
+#endif

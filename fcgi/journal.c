@@ -1,0 +1,432 @@
+/*
+ * journal: wake-up -> rows in order.
+ *
+ * A commit in WAL mode is written to the -wal file, which inotify tells of, and
+ * only then made visible through shared memory, which nothing tells of.  So
+ * after a wake-up the question "is a writer between the two?" is asked FIRST
+ * (db_external_reader) and the rows are read SECOND: a writer that was not
+ * seen by the question has become visible to the read.  If one was seen, the
+ * read is repeated soon.  In the other order a commit between read and question
+ * would be lost until the tick.
+ *
+ * Wake-ups of one turn are gathered and lead to one read, in the turn's hook.
+ * Each read starts at the anchor, the last row seen, which must be there
+ * unchanged; otherwise history was rewritten (see journal_epoch.c).
+ */
+#include "journal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "journal_internal.h"
+#include "lib/clock.h"
+#include "lib/db.h"
+#include "lib/dirwatch.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+#define TICK_MS		  1000
+#define TICK_BLIND_MS	  200
+#define RECHECK_MIN_NS	  15000
+#define RECHECK_MAX_NS	  50000000
+#define RECHECK_SERIES_NS 300000000 /* where SQLite can't answer */
+#define REOPEN_MIN_NS	  20000000
+#define REOPEN_MAX_NS	  1000000000
+#define NS_PER_MS	  1000000
+
+static const char *const action_names[] = {
+    "created",	"updated",	 "read",	"unread", "deleted",
+    "all-read", "session-ended", "token-ended", "epoch",
+};
+
+const char *journal_action_name(enum journal_action action)
+{
+	return action < JOURNAL_UNKNOWN ? action_names[action] : "unknown";
+}
+
+enum journal_action journal_action_of(struct span name)
+{
+	for (int i = 0; i < JOURNAL_UNKNOWN; i++)
+		if (span_equal_text(name, action_names[i]))
+			return (enum journal_action)i;
+	return JOURNAL_UNKNOWN;
+}
+
+const char *journal_reset_name(enum journal_reset reason)
+{
+	static const char *const names[] = {"expired", "unknown", "invalid",
+					    "epoch", "rewritten"};
+
+	return names[reason];
+}
+
+void journal_row_from(struct journal_row *row, struct db_stmt *stmt)
+{
+	row->id = db_int(stmt, 0);
+	row->user_id = db_text(stmt, 1);
+	row->action = journal_action_of(db_text(stmt, 2));
+	row->notification_id = db_int(stmt, 3);
+	row->has_notification = !db_is_null(stmt, JOURNAL_NONCE_COLUMN + 1);
+	if (row->has_notification)
+		notification_from_row(&row->notification, stmt,
+				      JOURNAL_NONCE_COLUMN + 1);
+}
+
+/* ---- opening, and opening again ---- */
+
+void journal_unusable(struct journal *j, const struct err *why)
+{
+	if (strcmp(j->complaint, why->message) != 0)
+		log_error("database-unusable", "code=%s detail=\"%s\"",
+			  err_name(why->code), why->message);
+	memcpy(j->complaint, why->message, sizeof(j->complaint));
+	db_close(j->db);
+	j->db = NULL;
+	j->backoff_ns = j->backoff_ns * 2;
+	if (j->backoff_ns < REOPEN_MIN_NS)
+		j->backoff_ns = REOPEN_MIN_NS;
+	if (j->backoff_ns > REOPEN_MAX_NS)
+		j->backoff_ns = REOPEN_MAX_NS;
+	loop_timer_set(j->loop, &j->reopen, clock_mono_ns() + j->backoff_ns);
+}
+
+static void watch_ready(struct loop_io *io, uint32_t events);
+
+static void open_watch(struct journal *j)
+{
+	struct err err;
+
+	loop_unwatch(j->loop, &j->watch_io);
+	dirwatch_close(j->watch);
+	j->watch = NULL;
+	if (dirwatch_open(&j->watch, j->path, &err) == 0 &&
+	    loop_watch(j->loop, &j->watch_io, dirwatch_fd(j->watch), EPOLLIN,
+		       &err) == 0) {
+		j->blind = dirwatch_blind(j->path);
+		if (j->blind)
+			log_warn("inotify-blind",
+				 "detail=\"the file system does not tell of "
+				 "other machines' writes\" poll_ms=%d",
+				 TICK_BLIND_MS);
+		return;
+	}
+	if (!j->blind)
+		log_warn("inotify-unavailable", "detail=\"%s\" poll_ms=%d",
+			 err.message, TICK_BLIND_MS);
+	j->blind = true;
+}
+
+/* The file may be a link, and be made later. */
+static void resolve_path(struct journal *j)
+{
+	char *real = realpath(j->name, NULL);
+
+	if (!real)
+		real = mem_strdup(j->name);
+	if (j->path && strcmp(j->path, real) != 0) {
+		loop_unwatch(j->loop, &j->watch_io);
+		dirwatch_close(j->watch);
+		j->watch = NULL;
+	}
+	free(j->path);
+	j->path = real;
+}
+
+static void open_database(struct journal *j)
+{
+	struct db_options options = {.busy_timeout_ms = 0,
+				     .synchronous_full = j->synchronous_full};
+	struct err err;
+
+	resolve_path(j);
+	options.path = j->path;
+	/* The watch comes first: what is written after this is told. */
+	if (!j->watch || dirwatch_gone(j->watch))
+		open_watch(j);
+	if (db_open(&j->db, &options, &err) < 0 ||
+	    (!j->head && journal_head_open(&j->head, j->path, &err) < 0) ||
+	    journal_settle(j, &err) < 0) {
+		journal_unusable(j, &err);
+		return;
+	}
+	if (j->complaint[0])
+		log_info("database-usable", "position=%" PRId64, j->position);
+	j->complaint[0] = '\0';
+	j->backoff_ns = 0;
+	j->sink->page_end(j->sink, j->db, j->position);
+}
+
+static void wake(struct journal *j, enum journal_cause cause)
+{
+	/* The tick is what remains when nothing else told of it. */
+	if (!j->due || j->cause == JOURNAL_BY_TICK)
+		j->cause = cause;
+	if (cause != JOURNAL_BY_RECHECK)
+		j->woken_ns = loop_now_ns(j->loop);
+	j->due = true;
+	loop_again(j->loop);
+}
+
+/* ---- what wakes us ---- */
+
+/* True when something was written. */
+static bool take_watch(struct journal *j)
+{
+	unsigned what = j->watch ? dirwatch_read(j->watch) : 0;
+
+	if (what & (DIRWATCH_NAMES | DIRWATCH_LOST))
+		j->check_identity = true;
+	return what != 0;
+}
+
+static void watch_ready(struct loop_io *io, uint32_t events)
+{
+	struct journal *j = CONTAINER_OF(io, struct journal, watch_io);
+
+	(void)events;
+	if (take_watch(j))
+		wake(j, JOURNAL_BY_INOTIFY);
+}
+
+static void tick(struct loop_timer *timer)
+{
+	struct journal *j = CONTAINER_OF(timer, struct journal, tick);
+	int64_t period = j->blind ? TICK_BLIND_MS : TICK_MS;
+
+	if (!j->watch || dirwatch_gone(j->watch))
+		open_watch(j);
+	j->check_identity = true;
+	wake(j, j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
+	loop_timer_set(j->loop, &j->tick,
+		       loop_now_ns(j->loop) + period * NS_PER_MS);
+}
+
+static void recheck(struct loop_timer *timer)
+{
+	wake(CONTAINER_OF(timer, struct journal, recheck), JOURNAL_BY_RECHECK);
+}
+
+static void reopen(struct loop_timer *timer)
+{
+	struct journal *j = CONTAINER_OF(timer, struct journal, reopen);
+
+	open_database(j);
+	wake(j, JOURNAL_BY_RECHECK);
+}
+
+void journal_own_commit(struct journal *j)
+{
+	wake(j, JOURNAL_BY_OWN);
+}
+
+/* ---- reading ---- */
+
+/* Rows were found: by what?  A row that a tick found while an inotify event
+ * for it was waiting in the queue was found by inotify.  The event may have
+ * been of yet another commit, so it leads to a read of its own all the same. */
+static void count_rows(struct journal *j, uint64_t rows)
+{
+	if (rows && j->cause == JOURNAL_BY_TICK && take_watch(j)) {
+		j->cause = JOURNAL_BY_INOTIFY;
+		j->due = true;
+		loop_again(j->loop);
+	}
+	j->found[j->cause] += rows;
+}
+
+static void take_anchor(struct journal *j, struct db_stmt *s)
+{
+	j->position = db_int(s, 0);
+	j->nonce = db_int(s, JOURNAL_NONCE_COLUMN);
+}
+
+/* Steps over the rows of one page. Returns 1: more may follow, 0: this was the
+ * end, -1. */
+static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
+{
+	struct journal_row row;
+	uint64_t rows = 0;
+	int rc;
+
+	while ((rc = db_step(s, err)) > 0) {
+		take_anchor(j, s);
+		rows++;
+		journal_row_from(&row, s);
+		j->foreign_epoch = row.action == JOURNAL_EPOCH;
+		if (!j->sink->row(j->sink, &row) || j->foreign_epoch ||
+		    rows == JOURNAL_PAGE_ROWS)
+			break;
+	}
+	db_reset(s);
+	count_rows(j, rows);
+	if (!rows)
+		return rc;
+	/* The mark comes before anybody is given these ids. */
+	if (journal_head_lock(j->head))
+		journal_head_store(j->head, j->position, j->nonce);
+	j->sink->page_end(j->sink, j->db, j->position);
+	return rc;
+}
+
+/* Within a read transaction. */
+static int read_snapshot(struct journal *j, struct err *err)
+{
+	struct db_stmt *s;
+	int rc;
+
+	if (db_query(j->db, DB_JOURNAL_PAGE, &s, err) < 0)
+		return -1;
+	db_bind_int(s, ":last", j->position);
+	db_bind_int(s, ":limit", JOURNAL_PAGE_ROWS + 1);
+	db_bind_int(s, ":now", clock_wall_ms());
+	if (j->position == 0)
+		return read_rows(j, s, err);
+	rc = db_step(s, err);
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || db_int(s, 0) != j->position ||
+	    db_int(s, JOURNAL_NONCE_COLUMN) != j->nonce) {
+		db_reset(s);
+		j->rewritten = true;
+		return 0;
+	}
+	return read_rows(j, s, err);
+}
+
+static int read_page(struct journal *j, struct err *err)
+{
+	int rc;
+
+	if (j->rewritten && journal_start_over(j, err) < 0)
+		return -1;
+	if (db_begin_read(j->db, err) < 0)
+		return -1;
+	rc = read_snapshot(j, err);
+	db_rollback(j->db); /* read only: the cheap way to end it */
+	if (rc < 0)
+		return -1;
+	if (j->rewritten)
+		return journal_start_over(j, err) < 0 ? -1 : 1;
+	if (j->foreign_epoch) {
+		j->foreign_epoch = false;
+		j->sink->rewritten(j->sink, j->position);
+	}
+	return rc;
+}
+
+static void schedule_recheck(struct journal *j, int external, bool busy)
+{
+	int64_t now = clock_mono_ns(), elapsed = now - j->woken_ns;
+	int64_t wait = elapsed / 4;
+
+	loop_timer_stop(j->loop, &j->recheck);
+	if (!busy &&
+	    (external == 0 || (external < 0 && elapsed > RECHECK_SERIES_NS)))
+		return;
+	if (wait < RECHECK_MIN_NS)
+		wait = RECHECK_MIN_NS;
+	if (wait > RECHECK_MAX_NS)
+		wait = RECHECK_MAX_NS;
+	loop_timer_set(j->loop, &j->recheck, now + wait);
+}
+
+/* The turn's read: at most one page. */
+static void run(struct loop_hook *hook)
+{
+	struct journal *j = CONTAINER_OF(hook, struct journal, hook);
+	struct err err = {ERR_OK, ""};
+	int external, rc;
+
+	if (!j->due || !j->db)
+		return;
+	j->due = false;
+	if (j->check_identity) {
+		j->check_identity = false;
+		if (db_moved(j->db)) {
+			err_set(&err, ERR_NOT_FOUND,
+				"%s: replaced or removed while in use",
+				j->path);
+			journal_unusable(j, &err);
+			return;
+		}
+		journal_try_watch(j);
+	}
+	external = db_external_reader(j->db);
+	rc = read_page(j, &err);
+	if (rc > 0) {
+		j->due = true;
+		loop_again(j->loop);
+		return;
+	}
+	if (rc < 0 && err.code != ERR_BUSY) {
+		journal_unusable(j, &err);
+		return;
+	}
+	schedule_recheck(j, external, rc < 0);
+}
+
+/* ---- life ---- */
+
+int journal_open(struct journal **out, struct loop *loop, const char *path,
+		 bool synchronous_full, struct journal_sink *sink,
+		 struct err *err)
+{
+	struct journal *j = mem_new(sizeof(*j));
+
+	(void)err;
+	j->loop = loop;
+	j->name = mem_strdup(path);
+	j->synchronous_full = synchronous_full;
+	j->sink = sink;
+	j->watch_io = (struct loop_io){-1, 0, watch_ready};
+	j->tick.fire = tick;
+	j->recheck.fire = recheck;
+	j->reopen.fire = reopen;
+	j->hook.run = run;
+	loop_add_hook(loop, &j->hook);
+	loop_timer_set(loop, &j->tick, loop_now_ns(loop) + 1);
+	open_database(j);
+	*out = j;
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	loop_unwatch(j->loop, &j->watch_io);
+	loop_timer_stop(j->loop, &j->tick);
+	loop_timer_stop(j->loop, &j->recheck);
+	loop_timer_stop(j->loop, &j->reopen);
+	loop_remove_hook(j->loop, &j->hook);
+	dirwatch_close(j->watch);
+	db_close(j->db);
+	journal_head_close(j->head);
+	free(j->name);
+	free(j->path);
+	free(j);
+}
+
+int64_t journal_position(const struct journal *j)
+{
+	return j->position;
+}
+
+struct db *journal_db(struct journal *j)
+{
+	return j->db;
+}
+
+bool journal_is_watcher(const struct journal *j)
+{
+	return j->db && j->watcher;
+}
+
+uint64_t journal_found(const struct journal *j, enum journal_cause cause)
+{
+	return j->found[cause];
+}

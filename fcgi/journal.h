@@ -1,0 +1,105 @@
+/*
+ * journal: the tail of the table `events`: wake-up -> rows in order.
+ *
+ * docs/architecture.md, "The wake-up, exactly", is the proof that nothing is
+ * missed.  Lives in a loop's thread; never waits for a lock.
+ */
+#ifndef BELFRY_JOURNAL_H
+#define BELFRY_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "notification.h"
+
+struct db;
+struct db_stmt;
+struct err;
+struct journal;
+struct loop;
+
+#define JOURNAL_PAGE_ROWS   500
+#define JOURNAL_EPOCH_BYTES 64
+
+enum journal_action {
+	JOURNAL_CREATED,
+	JOURNAL_UPDATED,
+	JOURNAL_READ,
+	JOURNAL_UNREAD,
+	JOURNAL_DELETED,
+	JOURNAL_ALL_READ,
+	/* control rows, which no client sees */
+	JOURNAL_SESSION_ENDED,
+	JOURNAL_TOKEN_ENDED,
+	JOURNAL_EPOCH,
+	JOURNAL_UNKNOWN /* of a newer schema: passed over */
+};
+const char *journal_action_name(enum journal_action action);
+enum journal_action journal_action_of(struct span name);
+
+/* By what a row was found. */
+enum journal_cause {
+	JOURNAL_BY_INOTIFY,
+	JOURNAL_BY_RECHECK,
+	JOURNAL_BY_TICK,
+	JOURNAL_BY_OWN,
+	JOURNAL_CAUSES
+};
+
+/* One row, valid during the callback. */
+struct journal_row {
+	int64_t id;
+	struct span user_id;
+	enum journal_action action;
+	int64_t notification_id; /* all-read: the watermark; *-ended: the
+				    session or token */
+	bool has_notification; /* created and updated: it is still there, still
+				  that user's, and not expired */
+	struct notification notification;
+};
+/* Columns of the queries that return journal rows: id, user_id, action,
+ * notification_id, nonce, then NOTIFICATION_COLUMNS (all NULL: none). */
+void journal_row_from(struct journal_row *row, struct db_stmt *stmt);
+#define JOURNAL_NONCE_COLUMN 4
+
+enum journal_reset {
+	JOURNAL_RESET_EXPIRED,
+	JOURNAL_RESET_UNKNOWN,
+	JOURNAL_RESET_INVALID,
+	JOURNAL_RESET_EPOCH,
+	JOURNAL_RESET_REWRITTEN
+};
+const char *journal_reset_name(enum journal_reset reason);
+
+/* Who listens.  page_end is called within the read transaction of the rows. */
+struct journal_sink {
+	/* false: the page is full; the row is taken, the next page follows */
+	bool (*row)(struct journal_sink *sink, const struct journal_row *row);
+	void (*page_end)(struct journal_sink *sink, struct db *db,
+			 int64_t position);
+	/* History is not what it was: every stream starts over at `position`.
+	 */
+	void (*rewritten)(struct journal_sink *sink, int64_t position);
+};
+
+/* Opens the database at `path`, settles epoch and head file, and stands at the
+ * journal's end.  A database that can't be used is no failure: it is logged
+ * once and tried again until it can. */
+int journal_open(struct journal **out, struct loop *loop, const char *path,
+		 bool synchronous_full, struct journal_sink *sink,
+		 struct err *err);
+void journal_close(struct journal *j); /* NULL is fine */
+
+int64_t journal_position(const struct journal *j);
+/* The connection, for reads between turns; NULL while the database can't be
+ * used. */
+struct db *journal_db(struct journal *j);
+/* One of our own workers committed. */
+void journal_own_commit(struct journal *j);
+/* This process is the one that watches (and keeps house) for all. */
+bool journal_is_watcher(const struct journal *j);
+/* Rows found so far, by cause. */
+uint64_t journal_found(const struct journal *j, enum journal_cause cause);
+
+#endif

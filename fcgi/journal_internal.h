@@ -1,0 +1,57 @@
+/*
+ * journal_internal: what journal.c and journal_epoch.c share.
+ */
+#ifndef BELFRY_JOURNAL_INTERNAL_H
+#define BELFRY_JOURNAL_INTERNAL_H
+
+#include "journal.h"
+#include "journal_head.h"
+#include "lib/err.h"
+#include "lib/loop.h"
+
+struct db;
+struct dirwatch;
+
+struct journal {
+	struct loop *loop;
+	char *name; /* as configured */
+	char *path; /* the same, links resolved: -wal lies beside it */
+	bool synchronous_full;
+	struct journal_sink *sink;
+	struct db *db; /* NULL: can't be used now */
+	struct journal_head *head;
+	struct dirwatch *watch; /* NULL: polling */
+	struct loop_io watch_io;
+	struct loop_timer tick, recheck, reopen;
+	struct loop_hook hook;
+
+	int64_t position, nonce; /* the anchor; 0: empty journal */
+	char epoch[JOURNAL_HEAD_TEXT_BYTES];
+	bool settled; /* position means something */
+	bool watcher; /* we hold the head file's lock */
+	bool blind;   /* inotify does not tell of everything */
+
+	bool due; /* read in this turn's hook … */
+	enum journal_cause cause;
+	int64_t woken_ns;
+	bool check_identity; /* … and look first whether it is our file */
+	bool rewritten;	     /* start over before the next read */
+	bool foreign_epoch;  /* another process has started over */
+
+	int64_t backoff_ns;
+	char complaint[ERR_MESSAGE_BYTES]; /* what was logged last */
+	uint64_t found[JOURNAL_CAUSES];
+};
+
+/* After opening: is this the database whose rows were handed out?  If not, a
+ * new epoch begins. */
+int journal_settle(struct journal *j, struct err *err);
+/* History is not what it was: new epoch (or only a new place, where merely
+ * pruned), and the sink is told.  ERR_BUSY: again later. */
+int journal_start_over(struct journal *j, struct err *err);
+/* Becomes the watcher if nobody is. */
+void journal_try_watch(struct journal *j);
+/* Closes the database, says why (once), and tries again later. */
+void journal_unusable(struct journal *j, const struct err *why);
+
+#endif

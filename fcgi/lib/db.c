@@ -1,0 +1,521 @@
+/*
+ * db: one connection, its named statements and its transactions.
+ *
+ * What every connection gets before its first statement was learnt by failures:
+ * without a busy timeout and with the checkpoint on close, of 100 processes
+ * that opened one database at once up to 64 failed; a large sort opens a
+ * temporary file, which a sandbox refuses, so temporary storage is memory.
+ */
+#include "lib/db.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gen/sql.h"
+#include "lib/err.h"
+#include "lib/mem.h"
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *stmt;
+	const char *name;     /* for messages */
+	char *text;	      /* db_query_text: its source; else NULL */
+	struct db_stmt *next; /* db_query_text: the next one kept */
+};
+
+struct db {
+	sqlite3 *handle;
+	char *shm_path; /* NULL: not ours */
+	ino_t shm_inode;
+	struct db_stmt named[DB_QUERIES];
+	struct db_stmt *texts;
+	const char *opener_file; /* NULL: no transaction */
+	int opener_line;
+};
+
+/* The one place where SQLite's codes become ours. */
+static enum err_code code_of(int rc)
+{
+	if (rc == SQLITE_CONSTRAINT_TRIGGER)
+		return ERR_INVALID;
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+		return ERR_BUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return ERR_READONLY;
+	case SQLITE_FULL:
+		return ERR_FULL;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* no such table: not a database of ours */
+		return ERR_CORRUPT;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+		return ERR_CONFLICT;
+	case SQLITE_TOOBIG:
+		return ERR_TOO_LARGE;
+	default:
+		return ERR_IO;
+	}
+}
+
+static int fail(struct db *db, int rc, const char *what, struct err *err)
+{
+	enum err_code code;
+	const char *text;
+
+	code = code_of(rc);
+	text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
+	if (code == ERR_INVALID) /* a trigger's own words are enough */
+		return err_set(err, code, "%s", text);
+	if ((rc & 0xff) == SQLITE_IOERR && db->handle &&
+	    sqlite3_system_errno(db->handle) == ENOSPC)
+		code = ERR_FULL;
+	return err_set(err, code, "%s: %s", what, text);
+}
+
+int db_schema_version(void)
+{
+	return (int)db_migration_count;
+}
+
+static int pragma_text(struct db *db, const char *sql, char *out, size_t size,
+		       struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc != SQLITE_ROW) {
+		fail(db, rc, sql, err);
+		sqlite3_finalize(stmt);
+		return -1;
+	}
+	snprintf(out, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return 0;
+}
+
+/* SQLite says only "unable to open database file": find out what a person
+ * has to change.  stat and access alone: opening the file by hand would drop
+ * this process's locks on it. */
+static int explain_open(const struct db_options *o, struct err *err)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", o->path);
+	dirname(dir);
+	if (access(dir, F_OK) != 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: its directory does not exist", o->path);
+	if (!o->create && access(o->path, F_OK) != 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND,
+			       "%s: no such database (make it with: belfry "
+			       "init --db %s)",
+			       o->path, o->path);
+	if (access(o->path, F_OK) == 0 &&
+	    access(o->path, o->readonly ? R_OK : R_OK | W_OK) != 0)
+		return err_set(err, ERR_READONLY,
+			       "%s: uid %ld may not read and write it", o->path,
+			       (long)geteuid());
+	if (!o->readonly && access(dir, W_OK | X_OK) != 0)
+		return err_set(err, ERR_READONLY,
+			       "%s: uid %ld may not write its directory, where "
+			       "SQLite keeps -wal and -shm",
+			       o->path, (long)geteuid());
+	return -1;
+}
+
+static int check_schema(struct db *db, const char *path, struct err *err)
+{
+	char text[64];
+	int version;
+
+	if (pragma_text(db, "PRAGMA user_version", text, sizeof(text), err) < 0)
+		return -1;
+	version = atoi(text);
+	if (version != db_schema_version())
+		return err_set(
+		    err, ERR_CORRUPT, "%s: schema version %d, expected %d (%s)",
+		    path, version, db_schema_version(),
+		    version > db_schema_version() ? "a newer belfry made it"
+						  : "run: belfry init");
+	if (pragma_text(db, "PRAGMA journal_mode", text, sizeof(text), err) < 0)
+		return -1;
+	if (strcmp(text, "wal") != 0)
+		return err_set(err, ERR_CORRUPT,
+			       "%s: journal_mode is %s, expected wal (run: "
+			       "belfry init)",
+			       path, text);
+	return 0;
+}
+
+/* 0: not there. */
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static int set_up(struct db *db, const struct db_options *o, struct err *err)
+{
+	int rc;
+
+	sqlite3_extended_result_codes(db->handle, 1);
+	sqlite3_busy_timeout(db->handle, o->busy_timeout_ms);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
+	rc = sqlite3_exec(db->handle,
+			  o->synchronous_full ? "PRAGMA temp_store=MEMORY;"
+						"PRAGMA synchronous=FULL;"
+					      : "PRAGMA temp_store=MEMORY;"
+						"PRAGMA synchronous=NORMAL;",
+			  NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return fail(db, rc, o->path, err);
+	if (o->create || o->foreign)
+		return 0;
+	if (check_schema(db, o->path, err) < 0)
+		return -1;
+	/* The check has read something, so the -shm is there. */
+	db->shm_path = mem_new(strlen(o->path) + sizeof("-shm"));
+	sprintf(db->shm_path, "%s-shm", o->path);
+	db->shm_inode = inode_of(db->shm_path);
+	return 0;
+}
+
+int db_open(struct db **out, const struct db_options *o, struct err *err)
+{
+	struct db *db = mem_new(sizeof(*db));
+	struct err why = {ERR_OK, ""};
+	int flags, rc;
+
+	flags = o->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	if (o->create)
+		flags |= SQLITE_OPEN_CREATE;
+	rc = sqlite3_open_v2(o->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX,
+			     NULL);
+	if (rc != SQLITE_OK)
+		fail(db, sqlite3_extended_errcode(db->handle), o->path, &why);
+	else if (set_up(db, o, &why) == 0) {
+		*out = db;
+		return 0;
+	}
+	/* What the file system says is clearer than SQLite, if it says
+	 * anything. */
+	if (why.code == ERR_IO || why.code == ERR_READONLY ||
+	    why.code == ERR_FULL)
+		explain_open(o, &why);
+	db_close(db);
+	return err_set(err, why.code, "%s", why.message);
+}
+
+void db_close(struct db *db)
+{
+	struct db_stmt *s;
+
+	if (!db)
+		return;
+	for (int i = 0; i < DB_QUERIES; i++)
+		sqlite3_finalize(db->named[i].stmt);
+	while ((s = db->texts)) {
+		db->texts = s->next;
+		sqlite3_finalize(s->stmt);
+		free(s->text);
+		free(s);
+	}
+	sqlite3_close(db->handle);
+	free(db->shm_path);
+	free(db);
+}
+
+int db_migrate(struct db *db, struct err *err)
+{
+	char text[64];
+	int version, rc;
+
+	if (pragma_text(db, "PRAGMA user_version", text, sizeof(text), err) < 0)
+		return -1;
+	version = atoi(text);
+	if (version > db_schema_version())
+		return err_set(err, ERR_CORRUPT,
+			       "schema version %d is of a newer belfry; this "
+			       "one knows up to %d",
+			       version, db_schema_version());
+	/* All of them: each may run twice, and so a half-done one is mended. */
+	for (unsigned i = 0; i < db_migration_count; i++) {
+		rc = sqlite3_exec(db->handle, db_migrations[i], NULL, NULL,
+				  NULL);
+		if (rc != SQLITE_OK) {
+			fail(db, sqlite3_extended_errcode(db->handle),
+			     "migration", err);
+			if (!sqlite3_get_autocommit(db->handle))
+				sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
+					     NULL);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+bool db_moved(struct db *db)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED,
+				 &moved) == SQLITE_OK &&
+	    moved)
+		return true;
+	/* Others would share another -shm, and neither side see the other. */
+	return db->shm_path && inode_of(db->shm_path) != db->shm_inode;
+}
+
+int db_external_reader(struct db *db)
+{
+#ifdef SQLITE_FCNTL_EXTERNAL_READER
+	int reading = 0;
+
+	if (sqlite3_file_control(db->handle, "main",
+				 SQLITE_FCNTL_EXTERNAL_READER,
+				 &reading) == SQLITE_OK)
+		return reading;
+#else
+	(void)db;
+#endif
+	return -1;
+}
+
+int64_t db_last_insert_id(struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->handle);
+}
+
+int db_changes(struct db *db)
+{
+	return sqlite3_changes(db->handle);
+}
+
+bool db_in_transaction(struct db *db)
+{
+	return !sqlite3_get_autocommit(db->handle);
+}
+
+int db_exec(struct db *db, const char *sql, struct err *err)
+{
+	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	if (rc != SQLITE_OK)
+		return fail(db, sqlite3_extended_errcode(db->handle), sql, err);
+	return 0;
+}
+
+/* ---- transactions ---- */
+
+int db_begin_at(struct db *db, bool write, const char *file, int line,
+		struct err *err)
+{
+	if (db->opener_file) {
+		fprintf(stderr,
+			"belfry: %s:%d begins a transaction inside that of "
+			"%s:%d\n",
+			file, line, db->opener_file, db->opener_line);
+		abort();
+	}
+	if (db_exec(db, write ? "BEGIN IMMEDIATE" : "BEGIN", err) < 0)
+		return -1;
+	db->opener_file = file;
+	db->opener_line = line;
+	return 0;
+}
+
+int db_commit(struct db *db, struct err *err)
+{
+	int result = db_exec(db, "COMMIT", err);
+
+	if (result < 0)
+		db_rollback(db);
+	db->opener_file = NULL;
+	return result;
+}
+
+void db_rollback(struct db *db)
+{
+	/* SQLite may have rolled back by itself (disk full, I/O error). */
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	db->opener_file = NULL;
+}
+
+/* ---- statements ---- */
+
+int db_query(struct db *db, enum db_query query, struct db_stmt **out,
+	     struct err *err)
+{
+	struct db_stmt *s = &db->named[query];
+	int rc;
+
+	if (!s->stmt) {
+		rc = sqlite3_prepare_v3(db->handle, db_query_texts[query], -1,
+					SQLITE_PREPARE_PERSISTENT, &s->stmt,
+					NULL);
+		s->db = db;
+		s->name = db_query_names[query];
+		if (rc != SQLITE_OK)
+			return fail(db, rc, s->name, err);
+	} else {
+		sqlite3_reset(s->stmt);
+		sqlite3_clear_bindings(s->stmt);
+	}
+	*out = s;
+	return 0;
+}
+
+static int prepare_text(struct db *db, const char *sql, struct db_stmt **out,
+			struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	struct db_stmt *s;
+	const char *tail;
+	int rc;
+
+	rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+				&stmt, &tail);
+	if (rc != SQLITE_OK) {
+		enum err_code code = code_of(rc);
+
+		return err_set(err, code == ERR_CORRUPT ? ERR_INVALID : code,
+			       "%s", sqlite3_errmsg(db->handle));
+	}
+	if (!stmt || tail[strspn(tail, " \t\r\n;")] ||
+	    !sqlite3_stmt_readonly(stmt)) {
+		sqlite3_finalize(stmt);
+		return err_set(err, ERR_INVALID,
+			       "expected one statement that only reads");
+	}
+	s = mem_new(sizeof(*s));
+	s->db = db;
+	s->stmt = stmt;
+	s->text = mem_strdup(sql);
+	s->name = s->text;
+	s->next = db->texts;
+	db->texts = s;
+	*out = s;
+	return 0;
+}
+
+int db_query_text(struct db *db, const char *sql, struct db_stmt **out,
+		  struct err *err)
+{
+	for (struct db_stmt *s = db->texts; s; s = s->next) {
+		if (strcmp(s->text, sql) != 0)
+			continue;
+		sqlite3_reset(s->stmt);
+		sqlite3_clear_bindings(s->stmt);
+		*out = s;
+		return 0;
+	}
+	return prepare_text(db, sql, out, err);
+}
+
+static int parameter(struct db_stmt *s, const char *name)
+{
+	int index = sqlite3_bind_parameter_index(s->stmt, name);
+
+	if (index == 0 && !s->text) {
+		fprintf(stderr, "belfry: statement %s has no parameter %s\n",
+			s->name, name);
+		abort();
+	}
+	return index;
+}
+
+void db_bind_int(struct db_stmt *s, const char *name, int64_t value)
+{
+	int index = parameter(s, name);
+
+	if (index)
+		sqlite3_bind_int64(s->stmt, index, value);
+}
+
+void db_bind_text(struct db_stmt *s, const char *name, struct span value)
+{
+	int index = parameter(s, name);
+
+	if (!index)
+		return;
+	if (!value.data)
+		sqlite3_bind_null(s->stmt, index);
+	else
+		sqlite3_bind_text64(s->stmt, index, value.data, value.len,
+				    SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void db_bind_null(struct db_stmt *s, const char *name)
+{
+	int index = parameter(s, name);
+
+	if (index)
+		sqlite3_bind_null(s->stmt, index);
+}
+
+int db_step(struct db_stmt *s, struct err *err)
+{
+	int rc = sqlite3_step(s->stmt);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		fail(s->db, sqlite3_extended_errcode(s->db->handle), s->name,
+		     err);
+	sqlite3_reset(s->stmt);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int db_run(struct db_stmt *s, struct err *err)
+{
+	int rc;
+
+	while ((rc = db_step(s, err)) > 0)
+		;
+	return rc;
+}
+
+void db_reset(struct db_stmt *s)
+{
+	if (s)
+		sqlite3_reset(s->stmt);
+}
+
+int64_t db_int(struct db_stmt *s, int column)
+{
+	return sqlite3_column_int64(s->stmt, column);
+}
+
+struct span db_text(struct db_stmt *s, int column)
+{
+	const unsigned char *text = sqlite3_column_text(s->stmt, column);
+
+	if (!text)
+		return SPAN_NONE;
+	return (struct span){
+	    (const char *)text,
+	    (size_t)sqlite3_column_bytes(s->stmt, column),
+	};
+}
+
+bool db_is_null(struct db_stmt *s, int column)
+{
+	return sqlite3_column_type(s->stmt, column) == SQLITE_NULL;
+}

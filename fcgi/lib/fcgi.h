@@ -1,0 +1,83 @@
+/*
+ * fcgi: FastCGI, and the only door to libfcgi.
+ *
+ * Three parts.  (1) gather: takes the bytes of a connection as they come,
+ * without blocking and with caps, until one request is complete.  (2) request:
+ * the view of a complete request, parsed by libfcgi from a memfd. (3) framing
+ * of what we answer.
+ */
+#ifndef BELFRY_LIB_FCGI_H
+#define BELFRY_LIB_FCGI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+
+struct err;
+
+#define FCGI_PARAMS_MAX_BYTES	 (64u * 1024)
+#define FCGI_RECORD_HEADER_BYTES 8u
+#define FCGI_RECORD_MAX_BYTES                                                  \
+	65528u /* content of one record of ours: a                             \
+		  multiple of 8, so never padded */
+
+/* ---- gather: the loop's thread ---- */
+
+struct fcgi_gather {
+	struct buf params, body; /* contents, without record headers */
+	size_t body_max;
+	unsigned char head[FCGI_RECORD_HEADER_BYTES]; /* of this record */
+	unsigned char begin[8]; /* content of BEGIN_REQUEST */
+	uint8_t head_len;
+	uint8_t begin_len;
+	uint16_t request_id; /* 0: not begun */
+	size_t content_left, padding_left;
+	bool params_done, body_too_large;
+};
+
+enum fcgi_gathered {
+	FCGI_MORE,     /* not complete yet */
+	FCGI_COMPLETE, /* up to and with the empty STDIN record */
+	FCGI_ABORTED,  /* FCGI_ABORT_REQUEST for it */
+	FCGI_BAD       /* not FastCGI, or over a cap: *err says what */
+};
+
+/* A body over body_max_bytes is dropped as it comes, and only noted. */
+void fcgi_gather_init(struct fcgi_gather *g, size_t body_max_bytes);
+void fcgi_gather_fini(struct fcgi_gather *g);
+/* Takes n bytes as they came from the peer, in pieces of any size. */
+enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
+				    size_t n, struct err *err);
+
+/* ---- request: the thread that has it ---- */
+
+struct request;
+
+/* Parses a complete gathering through libfcgi.  Does not block on the peer.
+ * Empties *g in any case. ERR_INVALID when libfcgi refuses. */
+int request_parse(struct request **out, struct fcgi_gather *g, struct err *err);
+void request_free(struct request *r); /* NULL is fine */
+
+/* A CGI variable ("REQUEST_METHOD", "HTTP_COOKIE"); NULL when absent. Valid
+ * as long as r. */
+const char *request_param(const struct request *r, const char *name);
+struct span request_body(const struct request *r); /* never SPAN_NONE */
+uint16_t request_id(const struct request *r);
+/* The body was larger than body_max: it was dropped, its size is known. */
+bool request_body_too_large(const struct request *r);
+
+/* ---- framing ---- */
+
+/* Writes the header of one record. */
+enum fcgi_record { FCGI_RECORD_END_REQUEST = 3, FCGI_RECORD_STDOUT = 6 };
+void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
+		 enum fcgi_record type, uint16_t request_id,
+		 size_t content_len);
+/* Appends data as STDOUT records. */
+void fcgi_put_stdout(struct buf *b, uint16_t request_id, struct span data);
+/* Appends the empty STDOUT record and END_REQUEST. */
+#define FCGI_END_BYTES 24u
+void fcgi_put_end(struct buf *b, uint16_t request_id);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * mem: allocation that can't fail.  What a peer sizes is capped before it
+ * gets here, so running out of memory is not an input to handle: abort.
+ */
+#ifndef BELFRY_LIB_MEM_H
+#define BELFRY_LIB_MEM_H
+
+#include <stddef.h>
+
+void *mem_new(size_t size);		/* zeroed */
+void *mem_array(size_t n, size_t size); /* zeroed, overflow checked */
+void *mem_grow(void *p, size_t n, size_t size);
+char *mem_strdup(const char *text); /* NULL stays NULL */
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * server: building the objects, accepting, keeping house, stopping in reverse.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "config.h"
+#include "hub.h"
+#include "journal.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "registry.h"
+#include "retention.h"
+#include "server_internal.h"
+
+#define NS_PER_MS	 INT64_C(1000000)
+#define ACCEPTS_PER_TURN 64
+#define ACCEPT_PAUSE_MS	 100
+#define SWEEP_MS	 1000
+#define DRAIN_MAX_MS	 5000
+#define EXPIRE_BATCH	 200
+
+/* ---- accepting ---- */
+
+static void listen_ready(struct loop_io *io, uint32_t events)
+{
+	struct server *server = CONTAINER_OF(io, struct server, listen_io);
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd =
+		    accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			conn_accept(server, fd);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+		/* No descriptor left: the peer stays in the queue, and we do
+		 * not spin. */
+		log_warn("accept", "detail=\"%s\" pause_ms=%d", strerror(errno),
+			 ACCEPT_PAUSE_MS);
+		loop_change(server->loop, io, 0);
+		loop_timer_set(server->loop, &server->accept_timer,
+			       loop_now_ns(server->loop) +
+				   ACCEPT_PAUSE_MS * NS_PER_MS);
+		return;
+	}
+}
+
+static void accept_again(struct loop_timer *timer)
+{
+	struct server *server =
+	    CONTAINER_OF(timer, struct server, accept_timer);
+
+	loop_change(server->loop, &server->listen_io, EPOLLIN);
+}
+
+/* ---- expiry: in a worker, as it waits for the lock ---- */
+
+struct expiry {
+	struct job job;
+	struct loop_mail mail;
+	struct server *server;
+	int deleted;
+};
+
+static void expiry_done(struct loop_mail *mail)
+{
+	struct expiry *e = CONTAINER_OF(mail, struct expiry, mail);
+
+	e->server->expiring = false;
+	if (e->deleted > 0)
+		journal_own_commit(hub_journal(e->server->hub));
+	free(e);
+}
+
+static void expiry_run(struct job *job, struct api *api)
+{
+	struct expiry *e = CONTAINER_OF(job, struct expiry, job);
+	struct err err;
+
+	e->deleted = api_expire(api, EXPIRE_BATCH, &err);
+	if (e->deleted < 0 && err.code != ERR_BUSY)
+		log_warn("expiry", "code=%s detail=\"%s\"", err_name(err.code),
+			 err.message);
+	e->mail.deliver = expiry_done;
+	loop_post(e->server->loop, &e->mail);
+}
+
+static void expire_if_due(struct server *server)
+{
+	struct journal *journal = hub_journal(server->hub);
+	struct expiry *e;
+
+	if (server->expiring || !journal_is_watcher(journal) ||
+	    !retention_due(journal_db(journal), clock_wall_ms()))
+		return;
+	server->expiring = true;
+	e = mem_new(sizeof(*e));
+	e->server = server;
+	e->job.run = expiry_run;
+	workers_submit(server->workers, &e->job);
+}
+
+/* ---- the host application's sessions: looked at again ---- */
+
+struct look {
+	struct job job;
+	struct loop_mail mail;
+	struct server *server;
+	struct seen {
+		char *secret, *user;
+		bool over;
+	} * seen;
+	size_t count;
+};
+
+static void look_done(struct loop_mail *mail)
+{
+	struct look *look = CONTAINER_OF(mail, struct look, mail);
+
+	for (size_t i = 0; i < look->count; i++) {
+		struct seen *s = &look->seen[i];
+
+		if (s->over)
+			hub_end_host_session(look->server->hub,
+					     span_of(s->secret),
+					     span_of(s->user));
+		free(s->secret);
+		free(s->user);
+	}
+	look->server->looking = false;
+	free(look->seen);
+	free(look);
+}
+
+static void look_run(struct job *job, struct api *api)
+{
+	struct look *look = CONTAINER_OF(job, struct look, job);
+	struct err err;
+
+	for (size_t i = 0; i < look->count; i++) {
+		struct seen *s = &look->seen[i];
+		int alive =
+		    api_host_session_alive(api, s->secret, s->user, &err);
+
+		s->over = alive == 0;
+		if (alive < 0 && err.code != ERR_BUSY)
+			log_warn("session-query", "code=%s detail=\"%s\"",
+				 err_name(err.code), err.message);
+		if (alive < 0)
+			break; /* nobody is signed out by a lock */
+	}
+	look->mail.deliver = look_done;
+	loop_post(look->server->loop, &look->mail);
+}
+
+static void add_session(void *context, struct span secret, struct span user)
+{
+	struct look *look = context;
+	struct seen *s;
+
+	look->seen = mem_grow(look->seen, look->count + 1, sizeof(*look->seen));
+	s = &look->seen[look->count++];
+	s->secret = span_dup(secret);
+	s->user = span_dup(user);
+	s->over = false;
+}
+
+static void look_at_sessions(struct loop_timer *timer)
+{
+	struct server *server =
+	    CONTAINER_OF(timer, struct server, sessions_timer);
+	struct look *look;
+
+	/* Twice per heartbeat: what is over is noticed within one. */
+	loop_timer_set(server->loop, timer,
+		       loop_now_ns(server->loop) +
+			   server->config->heartbeat_ms * NS_PER_MS / 2);
+	if (server->looking)
+		return;
+	look = mem_new(sizeof(*look));
+	look->server = server;
+	look->job.run = look_run;
+	hub_each_host_session(server->hub, add_session, look);
+	if (!look->count) {
+		free(look);
+		return;
+	}
+	server->looking = true;
+	workers_submit(server->workers, &look->job);
+}
+
+/* ---- time and signals ---- */
+
+static void log_rows_found(struct server *server)
+{
+	struct journal *j = hub_journal(server->hub);
+
+	log_info("rows-found",
+		 "inotify=%" PRIu64 " recheck=%" PRIu64 " tick=%" PRIu64
+		 " own=%" PRIu64 " position=%" PRId64 " streams=%u",
+		 journal_found(j, JOURNAL_BY_INOTIFY),
+		 journal_found(j, JOURNAL_BY_RECHECK),
+		 journal_found(j, JOURNAL_BY_TICK),
+		 journal_found(j, JOURNAL_BY_OWN), journal_position(j),
+		 hub_streams(server->hub));
+}
+
+static void stop_if_done(struct server *server)
+{
+	if (server->draining && !server->conn_count &&
+	    !hub_streams(server->hub) && !server->expiring && !server->looking)
+		loop_stop(server->loop);
+}
+
+static void sweep(struct loop_timer *timer)
+{
+	struct server *server = CONTAINER_OF(timer, struct server, sweep_timer);
+
+	loop_timer_set(server->loop, timer,
+		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
+	conn_sweep(server, loop_now_ns(server->loop));
+	if (!server->draining)
+		expire_if_due(server);
+}
+
+static void drain_over(struct loop_timer *timer)
+{
+	loop_stop(CONTAINER_OF(timer, struct server, drain_timer)->loop);
+}
+
+static void drain(struct server *server)
+{
+	if (server->draining)
+		return;
+	server->draining = true;
+	log_info("drain", "streams=%u connections=%u", hub_streams(server->hub),
+		 server->conn_count);
+	registry_drain(server->registry);
+	loop_unwatch(server->loop, &server->listen_io);
+	loop_timer_stop(server->loop, &server->accept_timer);
+	loop_timer_stop(server->loop, &server->sessions_timer);
+	conn_drop_idle(server);
+	hub_drain(server->hub);
+	loop_timer_set(server->loop, &server->drain_timer,
+		       loop_now_ns(server->loop) + DRAIN_MAX_MS * NS_PER_MS);
+}
+
+static void on_signal(void *context, int signo)
+{
+	struct server *server = context;
+
+	if (signo == SIGTERM || signo == SIGINT)
+		drain(server);
+	else if (signo == SIGUSR1)
+		log_rows_found(server);
+}
+
+static void turn_ends(struct loop_hook *hook)
+{
+	stop_if_done(CONTAINER_OF(hook, struct server, hook));
+}
+
+/* ---- life ---- */
+
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void start_timer(struct server *server, struct loop_timer *timer,
+			void (*fire)(struct loop_timer *timer))
+{
+	timer->fire = fire;
+	loop_timer_set(server->loop, timer,
+		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
+}
+
+static int build(struct server *server, int listen_fd, struct err *err)
+{
+	server->registry = registry_new(server->config->max_streams);
+	if (loop_open(&server->loop, err) < 0 ||
+	    loop_on_signal(server->loop, on_signal, server, err) < 0 ||
+	    hub_open(&server->hub, server->config, server->loop,
+		     server->registry, err) < 0 ||
+	    workers_start(&server->workers, server->config, server->registry,
+			  err) < 0)
+		return -1;
+	server->hook.run = turn_ends;
+	loop_add_hook(server->loop, &server->hook);
+	server->accept_timer.fire = accept_again;
+	server->drain_timer.fire = drain_over;
+	start_timer(server, &server->sweep_timer, sweep);
+	if (server->config->session_query)
+		start_timer(server, &server->sessions_timer, look_at_sessions);
+	server->listen_io.ready = listen_ready;
+	/* Whoever gave us the socket gave it blocking; several responders may
+	 * race for one connection. */
+	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+	return loop_watch(server->loop, &server->listen_io, listen_fd, EPOLLIN,
+			  err);
+}
+
+/* In reverse: first the threads that post mail, then who receives it. */
+static void take_apart(struct server *server)
+{
+	workers_stop(server->workers);
+	if (server->loop)
+		loop_deliver_mail(server->loop);
+	conn_close_all(server);
+	if (server->hub)
+		log_rows_found(server);
+	hub_close(server->hub);
+	loop_close(server->loop);
+	registry_free(server->registry);
+}
+
+int server_run(const struct config *config, int listen_fd, struct err *err)
+{
+	struct server *server = mem_new(sizeof(*server));
+	int result;
+
+	server->config = config;
+	server->listen_io.fd = -1;
+	raise_open_files();
+	loop_block_signals();
+	result = build(server, listen_fd, err);
+	if (result == 0) {
+		log_info("start", "pid=%ld database=\"%s\"", (long)getpid(),
+			 config->database);
+		result = loop_run(server->loop, err);
+	}
+	take_apart(server);
+	if (result == 0)
+		log_info("stop", "pid=%ld", (long)getpid());
+	free(server);
+	return result;
+}

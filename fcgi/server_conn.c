@@ -1,0 +1,274 @@
+/*
+ * server_conn: one request on one connection, as a machine of three states.
+ *
+ *   READING --complete--> WORKING --mail--> WRITING --all written--> closed
+ *                                 \--mail--> a stream of the hub's
+ *
+ * A peer is never waited for: reading and writing take what is possible now.
+ * The deadline for reading is for the whole request, so that a byte now and
+ * then does not prolong it; for writing it is for the next byte, as an honest
+ * reader may be slow.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "api.h"
+#include "hub.h"
+#include "journal.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "registry.h"
+#include "server_internal.h"
+#include "stream_open.h"
+
+#define READ_MAX_NS  INT64_C(30000000000)
+#define WRITE_MAX_NS INT64_C(60000000000)
+#define OUT_MAX	     (ANSWER_MAX_BYTES + ANSWER_MAX_BYTES / 64)
+
+static void forget_conn(struct loop_deferred *deferred)
+{
+	struct conn *c = CONTAINER_OF(deferred, struct conn, deferred);
+	struct server *server = c->server;
+
+	DL_DELETE(server->conns, c);
+	server->conn_count--;
+	fcgi_gather_fini(&c->gather);
+	answer_fini(&c->answer);
+	buf_fini(&c->out);
+	free(c);
+}
+
+/* The connection is done with; its descriptor may have moved on. */
+static void retire(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	c->state = CONN_DEAD;
+	loop_unwatch(c->server->loop, &c->io);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->deferred.run = forget_conn;
+	loop_defer(c->server->loop, &c->deferred);
+}
+
+void conn_kill(struct conn *c)
+{
+	/* A worker has it: its mail finds out. */
+	if (c->state == CONN_WORKING) {
+		c->hung_up = true;
+		loop_unwatch(c->server->loop, &c->io);
+		return;
+	}
+	retire(c);
+}
+
+/* ---- in a worker ---- */
+
+static void deliver(struct loop_mail *mail);
+
+static void drop_open(struct conn *c)
+{
+	stream_open_free(c->answer.open);
+	c->answer.open = NULL;
+	registry_release(c->server->registry);
+}
+
+static void work(struct job *job, struct api *api)
+{
+	struct conn *c = CONTAINER_OF(job, struct conn, job);
+	struct request *request = NULL;
+	struct err err;
+
+	answer_init(&c->answer);
+	c->request_id = c->gather.request_id;
+	if (request_parse(&request, &c->gather, &err) < 0)
+		answer_problem(&c->answer, &err);
+	else
+		api_handle(api, request, &c->answer);
+	request_free(request);
+	/* Answered as a stream, and then its transaction failed. */
+	if (c->answer.open && c->answer.status != 200)
+		drop_open(c);
+	if (!c->answer.open) {
+		buf_init(&c->out, OUT_MAX);
+		fcgi_put_stdout(&c->out, c->request_id,
+				buf_span(&c->answer.bytes));
+		fcgi_put_end(&c->out, c->request_id);
+		buf_fini(&c->answer.bytes);
+	}
+	c->mail.deliver = deliver;
+	loop_post(c->server->loop, &c->mail);
+}
+
+/* ---- back in the loop ---- */
+
+static void write_out(struct conn *c)
+{
+	ssize_t n;
+
+	while (c->out_offset < c->out.len) {
+		n = send(c->fd, c->out.data + c->out_offset,
+			 c->out.len - c->out_offset,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			loop_change(c->server->loop, &c->io, EPOLLOUT);
+			return;
+		}
+		if (n < 0)
+			break;
+		c->out_offset += (size_t)n;
+		c->progress_ns = loop_now_ns(c->server->loop);
+	}
+	retire(c);
+}
+
+static void become_stream(struct conn *c)
+{
+	struct stream_open *open = c->answer.open;
+	int fd = c->fd;
+
+	c->answer.open = NULL;
+	c->fd = -1;
+	loop_unwatch(c->server->loop, &c->io);
+	hub_adopt(c->server->hub, fd, c->request_id, open,
+		  buf_span(&c->answer.bytes));
+	retire(c);
+}
+
+static void deliver(struct loop_mail *mail)
+{
+	struct conn *c = CONTAINER_OF(mail, struct conn, mail);
+	bool gone = c->hung_up;
+
+	if (c->answer.wrote)
+		journal_own_commit(hub_journal(c->server->hub));
+	c->state = CONN_WRITING;
+	c->progress_ns = loop_now_ns(c->server->loop);
+	if (gone && c->answer.open)
+		drop_open(c);
+	if (gone)
+		retire(c);
+	else if (c->answer.open)
+		become_stream(c);
+	else
+		write_out(c);
+}
+
+static void request_complete(struct conn *c)
+{
+	c->state = CONN_WORKING;
+	/* Nothing more is expected; EPOLLHUP comes all the same. */
+	loop_change(c->server->loop, &c->io, 0);
+	c->job.run = work;
+	workers_submit(c->server->workers, &c->job);
+}
+
+static void read_some(struct conn *c)
+{
+	struct server *server = c->server;
+	struct err err = {ERR_OK, ""};
+	ssize_t n = recv(c->fd, server->read_buf, sizeof(server->read_buf),
+			 MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		conn_kill(c);
+		return;
+	}
+	switch (
+	    fcgi_gather_feed(&c->gather, server->read_buf, (size_t)n, &err)) {
+	case FCGI_MORE:
+		return;
+	case FCGI_COMPLETE:
+		request_complete(c);
+		return;
+	case FCGI_BAD:
+		log_warn("bad-request", "detail=\"%s\"", err.message);
+		/* fall through */
+	case FCGI_ABORTED:
+		conn_kill(c);
+		return;
+	}
+}
+
+static void conn_ready(struct loop_io *io, uint32_t events)
+{
+	struct conn *c = CONTAINER_OF(io, struct conn, io);
+
+	switch (c->state) {
+	case CONN_READING:
+		read_some(c);
+		return;
+	case CONN_WRITING:
+		if (events & EPOLLOUT)
+			write_out(c);
+		else
+			conn_kill(c);
+		return;
+	case CONN_WORKING:
+		conn_kill(c);
+		return;
+	case CONN_DEAD:
+		return;
+	}
+}
+
+void conn_accept(struct server *server, int fd)
+{
+	struct conn *c = mem_new(sizeof(*c));
+
+	c->server = server;
+	c->fd = fd;
+	c->io.fd = -1;
+	c->io.ready = conn_ready;
+	c->progress_ns = loop_now_ns(server->loop);
+	fcgi_gather_init(&c->gather, API_BODY_MAX_BYTES);
+	DL_APPEND(server->conns, c);
+	server->conn_count++;
+	if (loop_watch(server->loop, &c->io, fd, EPOLLIN, NULL) < 0)
+		retire(c);
+	else
+		read_some(c); /* it is there already, as a rule */
+}
+
+void conn_sweep(struct server *server, int64_t now_ns)
+{
+	struct conn *c;
+
+	DL_FOREACH(server->conns, c)
+	{
+		int64_t silent = now_ns - c->progress_ns;
+
+		if ((c->state == CONN_READING && silent > READ_MAX_NS) ||
+		    (c->state == CONN_WRITING && silent > WRITE_MAX_NS))
+			retire(c);
+	}
+}
+
+void conn_drop_idle(struct server *server)
+{
+	struct conn *c;
+
+	DL_FOREACH(server->conns, c)
+	if (c->state == CONN_READING)
+		retire(c);
+}
+
+void conn_close_all(struct server *server)
+{
+	struct conn *c;
+
+	DL_FOREACH(server->conns, c)
+	retire(c);
+	if (server->loop)
+		loop_run_deferred(server->loop);
+}

@@ -1,0 +1,66 @@
+/*
+ * server_internal: what server.c and server_conn.c share.
+ */
+#ifndef BELFRY_SERVER_INTERNAL_H
+#define BELFRY_SERVER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "lib/buf.h"
+#include "lib/fcgi.h"
+#include "lib/loop.h"
+#include "worker.h"
+
+#define SERVER_READ_BYTES (64u * 1024)
+
+struct config;
+struct hub;
+struct registry;
+
+struct server {
+	const struct config *config;
+	struct loop *loop;
+	struct registry *registry;
+	struct hub *hub;
+	struct workers *workers;
+	struct loop_io listen_io;
+	struct loop_hook hook;
+	struct loop_timer accept_timer, sweep_timer, sessions_timer,
+	    drain_timer;
+	struct conn *conns;
+	unsigned conn_count;
+	bool draining, expiring, looking;
+	char read_buf[SERVER_READ_BYTES];
+};
+
+/* A connection from accept until its answer is written or it is a stream. */
+struct conn {
+	struct loop_io io;
+	struct server *server;
+	struct conn *next, *prev;
+	struct loop_deferred deferred;
+	struct job job;
+	struct loop_mail mail;
+	struct fcgi_gather gather;
+	struct answer answer;
+	struct buf out; /* framed answer */
+	size_t out_offset;
+	int64_t progress_ns; /* accepted, or written last */
+	int fd;
+	uint16_t request_id;
+	enum { CONN_READING, CONN_WORKING, CONN_WRITING, CONN_DEAD } state;
+	bool hung_up; /* while a worker has it */
+};
+
+void conn_accept(struct server *server, int fd);
+void conn_kill(struct conn *c);
+/* Those that take too long to ask or to read. */
+void conn_sweep(struct server *server, int64_t now_ns);
+/* At the end: whoever is left. */
+void conn_close_all(struct server *server);
+/* Draining: who has not asked yet is let go. */
+void conn_drop_idle(struct server *server);
+
+#endif

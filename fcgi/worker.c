@@ -1,0 +1,120 @@
+/*
+ * worker: one queue, first come first served.  Its length is bounded by the
+ * number of connections: each has one request under way.
+ */
+#include "worker.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "config.h"
+#include "lib/err.h"
+#include "lib/mem.h"
+
+struct worker {
+	pthread_t thread;
+	struct workers *pool;
+	struct api *api;
+	bool started;
+};
+
+struct workers {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct job *first, **last;
+	bool stopping;
+	unsigned count;
+	struct worker *workers;
+};
+
+/* The next job, or NULL: the end. */
+static struct job *take(struct workers *pool)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->first && !pool->stopping)
+		pthread_cond_wait(&pool->more, &pool->lock);
+	job = pool->first;
+	if (job) {
+		pool->first = job->next;
+		if (!pool->first)
+			pool->last = &pool->first;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return job;
+}
+
+static void *work(void *argument)
+{
+	struct worker *w = argument;
+	struct job *job;
+
+	while ((job = take(w->pool)))
+		job->run(job, w->api);
+	return NULL;
+}
+
+void workers_submit(struct workers *pool, struct job *job)
+{
+	job->next = NULL;
+	pthread_mutex_lock(&pool->lock);
+	*pool->last = job;
+	pool->last = &job->next;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_signal(&pool->more);
+}
+
+int workers_start(struct workers **out, const struct config *config,
+		  struct registry *registry, struct err *err)
+{
+	struct workers *pool = mem_new(sizeof(*pool));
+
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->more, NULL);
+	pool->last = &pool->first;
+	pool->count = config->workers;
+	pool->workers = mem_array(pool->count, sizeof(*pool->workers));
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct worker *w = &pool->workers[i];
+		int rc;
+
+		w->pool = pool;
+		if (api_open(&w->api, config, registry, err) < 0)
+			goto fail;
+		rc = pthread_create(&w->thread, NULL, work, w);
+		if (rc != 0) {
+			err_set(err, ERR_IO, "pthread_create: %s",
+				strerror(rc));
+			goto fail;
+		}
+		w->started = true;
+	}
+	*out = pool;
+	return 0;
+fail:
+	workers_stop(pool);
+	return -1;
+}
+
+void workers_stop(struct workers *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_broadcast(&pool->more);
+	for (unsigned i = 0; i < pool->count; i++) {
+		if (pool->workers[i].started)
+			pthread_join(pool->workers[i].thread, NULL);
+		api_close(pool->workers[i].api);
+	}
+	pthread_cond_destroy(&pool->more);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool->workers);
+	free(pool);
+}

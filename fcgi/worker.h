@@ -1,0 +1,29 @@
+/*
+ * worker: a few threads that do what may wait for SQLite.
+ *
+ * Each has its own struct api (database connection and auth).  A job belongs to
+ * the pool from worker_submit until its run; it answers by posting mail to the
+ * loop.
+ */
+#ifndef BELFRY_WORKER_H
+#define BELFRY_WORKER_H
+
+struct api;
+struct config;
+struct err;
+struct registry;
+struct workers;
+
+struct job {
+	void (*run)(struct job *job, struct api *api); /* in a worker */
+	struct job *next;
+};
+
+/* Starts the threads (signals must be blocked already). */
+int workers_start(struct workers **out, const struct config *config,
+		  struct registry *registry, struct err *err);
+/* Runs what is queued, then joins; NULL is fine. */
+void workers_stop(struct workers *workers);
+void workers_submit(struct workers *workers, struct job *job); /* any thread */
+
+#endif

@@ -1,0 +1,129 @@
+-- The queries of the journal: its rows in order, where it stands, and what is
+-- done when its history was rewritten.
+--
+-- A row of the journal comes with the notification as it is now: of `created`
+-- and `updated` only, and only if it still belongs to the event's user and has
+-- not expired at :now; else its columns are NULL.  (A broadcast that a user
+-- takes back into his list is `created` for him alone: so a `created` of one
+-- user finds a broadcast too.)  The read time is the effective one, NULL =
+-- unread; of a broadcast it is always NULL.
+
+-- From the last row seen, which must still be there unchanged.
+-- name: journal_page
+SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
+       n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
+       n.created_at, n.updated_at,
+       CASE WHEN n.user_id = '*' THEN NULL
+            WHEN n.read_at > 0 THEN n.read_at
+            WHEN n.read_at IS NULL AND n.id <= m.read_through
+            THEN m.read_at END,
+       n.expires_at
+FROM events AS e
+LEFT JOIN notifications AS n
+  ON n.id = e.notification_id AND e.action IN ('created', 'updated')
+     AND (n.user_id = e.user_id OR (n.user_id = '*' AND e.action = 'created'))
+     AND (n.expires_at IS NULL OR n.expires_at > :now)
+LEFT JOIN read_marks AS m ON m.user_id = n.user_id
+WHERE e.id >= :last
+ORDER BY e.id
+LIMIT :limit
+
+-- What one user may see of (:after, :through]: his rows and the broadcasts', two
+-- ranges of one index, merged row by row.  A `created` or `updated` without its
+-- notification, or of a broadcast that he has hidden, is left out.
+-- name: replay_page
+SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
+       n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
+       n.created_at, n.updated_at,
+       CASE WHEN n.user_id = '*' THEN NULL
+            WHEN n.read_at > 0 THEN n.read_at
+            WHEN n.read_at IS NULL AND n.id <= (SELECT read_through
+                FROM read_marks WHERE user_id = :user)
+            THEN (SELECT read_at FROM read_marks WHERE user_id = :user) END,
+       n.expires_at
+FROM events AS e
+LEFT JOIN notifications AS n
+  ON n.id = e.notification_id AND e.action IN ('created', 'updated')
+     AND (n.user_id = e.user_id OR (n.user_id = '*' AND e.action = 'created'))
+     AND (n.expires_at IS NULL OR n.expires_at > :now)
+LEFT JOIN receipts AS r
+  ON r.user_id = :user AND r.notification_id = n.id
+WHERE e.user_id = :user AND e.id > :after AND e.id <= :through
+  AND (e.action IN ('read', 'unread', 'deleted', 'all-read')
+       OR (n.id IS NOT NULL AND r.deleted_at IS NULL))
+UNION ALL
+SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
+       n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
+       n.created_at, n.updated_at, NULL, n.expires_at
+FROM events AS e
+LEFT JOIN notifications AS n
+  ON n.id = e.notification_id AND e.action IN ('created', 'updated')
+     AND n.user_id = '*'
+     AND (n.expires_at IS NULL OR n.expires_at > :now)
+LEFT JOIN receipts AS r
+  ON r.user_id = :user AND r.notification_id = n.id
+WHERE e.user_id = '*' AND e.id > :after AND e.id <= :through
+  AND (e.action IN ('read', 'unread', 'deleted', 'all-read')
+       OR (n.id IS NOT NULL AND r.deleted_at IS NULL))
+ORDER BY 1
+LIMIT :limit
+
+-- A row if this session or token (:action says which) ended in
+-- (:after, :through].
+-- name: revoked_since
+SELECT 1 FROM events
+WHERE id > :after AND id <= :through
+  AND action = :action AND notification_id = :id
+LIMIT 1
+
+-- name: hidden_users
+SELECT user_id FROM receipts
+WHERE notification_id = :id AND deleted_at IS NOT NULL
+
+-- Floor, sequence, epoch: a cursor X is good if floor <= X <= sequence.
+-- name: journal_head
+SELECT max(CAST(coalesce((SELECT value FROM meta WHERE key = 'floor'), 0)
+                AS INTEGER),
+           coalesce((SELECT min(id) FROM events) - 1, head.seq)),
+       head.seq,
+       (SELECT value FROM meta WHERE key = 'epoch')
+FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'),
+                      0) AS seq) AS head
+
+-- name: journal_last
+SELECT id, nonce FROM events ORDER BY id DESC LIMIT 1
+
+-- name: journal_row_at
+SELECT nonce FROM events WHERE id = :id
+
+-- A new epoch: these four in one transaction, in this order.
+-- name: epoch_set
+INSERT INTO meta(key, value) VALUES ('epoch', :epoch)
+ON CONFLICT(key) DO UPDATE SET value = excluded.value
+
+-- The row is made by the first migration.
+-- name: epoch_raise_sequence
+UPDATE sqlite_sequence SET seq = :seq WHERE name = 'events' AND seq < :seq
+
+-- name: epoch_floor
+INSERT INTO meta(key, value) VALUES ('floor', :seq)
+ON CONFLICT(key) DO UPDATE SET value = excluded.value
+
+-- name: epoch_row
+INSERT INTO events(user_id, action, notification_id) VALUES ('', 'epoch', 0)
+
+-- name: meta_get
+SELECT value FROM meta WHERE key = :key
+
+-- name: meta_set
+INSERT INTO meta(key, value) VALUES (:key, :value)
+ON CONFLICT(key) DO UPDATE SET value = excluded.value
+
+-- An ordinary delete: the trigger writes `deleted`.
+-- name: expire_due
+DELETE FROM notifications
+WHERE id IN (SELECT id FROM notifications
+             WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)
+
+-- name: next_expiry
+SELECT min(expires_at) FROM notifications WHERE expires_at IS NOT NULL

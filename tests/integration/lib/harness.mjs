@@ -1,0 +1,585 @@
+// Starts the real server (scripts/serve: web server, responder, database) for a
+// test file, and tells at stop() whether anything went wrong behind the scenes:
+// sanitizer reports, responders that died without being told to, processes left
+// behind, streams whose frames were not as promised.
+
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Follower, HANG_MS, Stream, poll, waiting } from './sse.mjs';
+import { Writer, quote } from './writer.mjs';
+
+export { HANG_MS, poll };
+
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+export const BINARY = path.resolve(
+	process.env.BELFRY_BIN || path.join(ROOT, 'build/belfry'),
+);
+export const BASE = '/api/notifications';
+
+// Runs a program to its end; stdin is given as text.
+export function run(command, args, { input = '', env, cwd } = {}) {
+	return new Promise((resolve, reject) => {
+		const child = spawn(command, args, { env, cwd });
+		const out = { stdout: [], stderr: [] };
+		child.stdout.on('data', (chunk) => out.stdout.push(chunk));
+		child.stderr.on('data', (chunk) => out.stderr.push(chunk));
+		child.on('error', reject);
+		child.on('close', (code, signal) =>
+			resolve({
+				code,
+				signal,
+				stdout: Buffer.concat(out.stdout).toString(),
+				stderr: Buffer.concat(out.stderr).toString(),
+			}),
+		);
+		child.stdin.on('error', () => {});
+		child.stdin.end(input);
+	});
+}
+
+// The sqlite3 CLI on a file; what it prints.
+export async function sqlite(db, text, { args = [] } = {}) {
+	const result = await run(
+		'sqlite3',
+		['-batch', '-bail', '-cmd', '.timeout 60000', ...args, db],
+		{ input: text },
+	);
+	if (result.code !== 0 || result.stderr)
+		throw new Error(`sqlite3: ${result.stderr} in ${text.slice(0, 400)}`);
+	return result.stdout;
+}
+
+export async function sqliteRows(db, text) {
+	const out = await sqlite(db, text, { args: ['-json'] });
+	return out.trim() ? JSON.parse(out) : [];
+}
+
+// ---- processes ----
+
+function readProc(pid, name) {
+	try {
+		return fs.readFileSync(`/proc/${pid}/${name}`);
+	} catch {
+		return null;
+	}
+}
+
+function stat(pid) {
+	const text = readProc(pid, 'stat')?.toString();
+	if (!text) return null;
+	const rest = text.slice(text.lastIndexOf(')') + 2).split(' ');
+	return { state: rest[0], ppid: Number(rest[1]) };
+}
+
+function allPids() {
+	return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+export function alive(pid) {
+	const now = stat(pid);
+	return now !== null && now.state !== 'Z' && now.state !== 'X';
+}
+
+function descendants(root) {
+	const children = new Map();
+	for (const pid of allPids()) {
+		const now = stat(pid);
+		if (!now || now.state === 'Z') continue;
+		if (!children.has(now.ppid)) children.set(now.ppid, []);
+		children.get(now.ppid).push(Number(pid));
+	}
+	const found = [];
+	const walk = (pid) =>
+		(children.get(pid) ?? []).forEach((child) => {
+			found.push(child);
+			walk(child);
+		});
+	walk(root);
+	return found;
+}
+
+function executable(pid) {
+	try {
+		return fs.readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '');
+	} catch {
+		return null;
+	}
+}
+
+// Processes other than ours that have to do with the folder.
+function processesOf(folder) {
+	const found = [];
+	for (const pid of allPids()) {
+		if (Number(pid) === process.pid || !alive(pid)) continue;
+		const texts = ['cmdline', 'environ'].map((name) => readProc(pid, name));
+		const links = ['cwd'];
+		try {
+			for (const fd of fs.readdirSync(`/proc/${pid}/fd`))
+				links.push(`fd/${fd}`);
+		} catch {
+			// it went, or is not ours
+		}
+		for (const link of links) {
+			try {
+				texts.push(Buffer.from(fs.readlinkSync(`/proc/${pid}/${link}`)));
+			} catch {
+				// the same
+			}
+		}
+		if (texts.some((text) => text?.includes(folder)))
+			found.push(`${pid} ${readProc(pid, 'cmdline')}`.replaceAll('\0', ' '));
+	}
+	return found;
+}
+
+// ---- log lines: "TIME LEVEL EVENT key=value …" ----
+
+export function parseLog(text) {
+	const lines = [];
+	for (const line of text.split('\n')) {
+		const match =
+			/(\d{4}-\d\d-\d\dT[\d:.]+Z) (error|warn|info|debug) (\S+)(?: (.*))?$/.exec(
+				line,
+			);
+		if (!match) continue;
+		const fields = {};
+		for (const [, key, quoted, plain] of (match[4] ?? '').matchAll(
+			/(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g,
+		))
+			fields[key] = quoted ?? plain;
+		lines.push({ level: match[2], event: match[3], fields, line });
+	}
+	return lines;
+}
+
+// ---- the server ----
+
+class Server {
+	kills = 0; // responder starts that the test has caused, beyond the first
+	streams = [];
+	followers = [];
+	writers = [];
+	#sessions = new Map();
+	#stopped = null;
+	#output = '';
+	#exit = null;
+
+	constructor(options) {
+		Object.assign(this, options);
+		this.sanitizerLog = path.join(this.dir, 'sanitizer');
+		this.logFile = path.join(this.dir, 'server.log');
+	}
+
+	async start() {
+		const san = `log_path=${this.sanitizerLog}`;
+		const options = {
+			ASAN_OPTIONS: `${san}:detect_leaks=1:quarantine_size_mb=16`,
+			UBSAN_OPTIONS: `${san}:print_stacktrace=1`,
+			TSAN_OPTIONS: `${san}:second_deadlock_stack=1`,
+		};
+		const env = { ...options, ...this.env };
+		const args = ['--server', 'lighttpd', '--port', '0', '--db', this.db];
+		args.push('--bin', BINARY, '--keep', this.keep, '--log', this.logFile);
+		for (const [key, value] of Object.entries(this.set))
+			args.push('--set', `${key}=${value}`);
+		for (const [key, value] of Object.entries(env))
+			args.push('--env', `${key}=${value}`);
+		this.child = spawn(path.join(ROOT, 'scripts/serve'), [...args, ...this.args], {
+			stdio: ['ignore', 'pipe', 'pipe'],
+			env: { ...process.env, ...env },
+		});
+		liveServers.add(this);
+		let wake = () => {};
+		const keep = (chunk) => {
+			this.#output += chunk;
+			wake();
+		};
+		this.child.stdout.on('data', keep);
+		this.child.stderr.on('data', keep);
+		this.exited = new Promise((resolve) => {
+			this.child.on('close', (code, signal) => {
+				this.#exit = { code, signal };
+				liveServers.delete(this);
+				wake();
+				resolve(this.#exit);
+			});
+		});
+		await waiting(
+			'scripts/serve to be ready',
+			() => `${this.#output}\n${this.log()}`,
+			(done, fail) => {
+				wake = () => {
+					const ready = /^ready (http:\S+?)\/? db=(.*)$/m.exec(this.#output);
+					if (ready) {
+						this.origin = ready[1];
+						this.url = this.origin + BASE;
+						done();
+					} else if (this.#exit) {
+						fail(
+							new Error(
+								`scripts/serve ended (${JSON.stringify(this.#exit)}): ` +
+									`${this.#output}\n${this.log()}`,
+							),
+						);
+					}
+				};
+				wake();
+			},
+		);
+		return this;
+	}
+
+	get output() {
+		return this.#output;
+	}
+
+	log() {
+		try {
+			return fs.readFileSync(this.logFile, 'utf8');
+		} catch {
+			return '';
+		}
+	}
+
+	logLines(event) {
+		return parseLog(this.log()).filter((line) => !event || line.event === event);
+	}
+
+	// ---- database ----
+
+	sql(text, options) {
+		return sqlite(this.db, text, options);
+	}
+
+	rows(text) {
+		return sqliteRows(this.db, text);
+	}
+
+	writer(options) {
+		const writer = new Writer(this.db, options);
+		this.writers.push(writer);
+		return writer;
+	}
+
+	// Sessions as `belfry session create` makes them: only the hash is stored.
+	async addSessions(users, { expiresAt = null, scopes = null } = {}) {
+		const made = users.map((user) => ({
+			user,
+			secret: `bfs_${randomBytes(32).toString('base64url')}`,
+		}));
+		await this.sql(
+			['BEGIN IMMEDIATE;']
+				.concat(
+					made.map(({ user, secret }) =>
+						credentialInsert('sessions', user, secret, scopes, expiresAt),
+					),
+					'COMMIT;',
+				)
+				.join('\n'),
+		);
+		for (const { user, secret } of made) this.#sessions.set(user, secret);
+		return made.map(({ secret }) => secret);
+	}
+
+	async session(user, options) {
+		if (!options && this.#sessions.has(user)) return this.#sessions.get(user);
+		const [secret] = await this.addSessions([user], options);
+		return secret;
+	}
+
+	async token(user, scopes = 'read', { expiresAt = null } = {}) {
+		const secret = `bft_${randomBytes(32).toString('base64url')}`;
+		await this.sql(
+			credentialInsert('tokens', user, secret, scopes, expiresAt),
+		);
+		return secret;
+	}
+
+	// The tool, on this database.
+	async tool(...args) {
+		return run(BINARY, [...args, '--db', this.db], {
+			env: {
+				...process.env,
+				ASAN_OPTIONS: `log_path=${this.sanitizerLog}`,
+				UBSAN_OPTIONS: `log_path=${this.sanitizerLog}`,
+				TSAN_OPTIONS: `log_path=${this.sanitizerLog}`,
+			},
+		});
+	}
+
+	// ---- requests ----
+
+	headersFor({ user, cookie, token, headers = {} } = {}) {
+		const secret = cookie ?? (user ? this.#sessions.get(user) : null);
+		if (user && !secret) throw new Error(`no session for ${user}`);
+		return {
+			...(secret ? { Cookie: `belfry_session=${secret}` } : {}),
+			...(token ? { Authorization: `Bearer ${token}` } : {}),
+			...headers,
+		};
+	}
+
+	// One REST request: {status, headers, text, json}.
+	request(method, at, { body, ...who } = {}) {
+		const payload = body === undefined ? null : JSON.stringify(body);
+		const headers = {
+			...(payload ? { 'Content-Type': 'application/json' } : {}),
+			...(payload ? { 'Content-Length': Buffer.byteLength(payload) } : {}),
+			...(method === 'GET' ? {} : { 'Sec-Fetch-Site': 'same-origin' }),
+			...this.headersFor(who),
+		};
+		return new Promise((resolve, reject) => {
+			const request = http.request(
+				this.url + at,
+				{ method, headers, agent: false },
+				(response) => {
+					const parts = [];
+					response.on('data', (chunk) => parts.push(chunk));
+					response.on('error', reject);
+					response.on('end', () => {
+						const text = Buffer.concat(parts).toString();
+						const type = response.headers['content-type'] ?? '';
+						resolve({
+							status: response.statusCode,
+							headers: response.headers,
+							text,
+							json: /\bjson\b/.test(type) && text ? JSON.parse(text) : null,
+						});
+					});
+				},
+			);
+			request.on('error', reject);
+			request.end(payload ?? undefined);
+		});
+	}
+
+	// A stream of one user; `query` is an object.
+	stream({ query, lastEventId, keepRaw, method, ...who } = {}) {
+		const url = new URL(`${this.url}/stream`);
+		for (const [key, value] of Object.entries(query ?? {}))
+			url.searchParams.set(key, value);
+		const headers = this.headersFor(who);
+		if (lastEventId !== undefined && lastEventId !== null)
+			headers['Last-Event-ID'] = String(lastEventId);
+		const stream = new Stream(url, { headers, keepRaw, method });
+		this.streams.push(stream);
+		return stream;
+	}
+
+	// A stream that is open, seen by its `connected`.
+	async openStream(options) {
+		const stream = this.stream(options);
+		await stream.connected();
+		return stream;
+	}
+
+	// A client that reconnects; the cursor goes by header and query in turn.
+	follow({ cursor = null, query, ...who } = {}) {
+		let turn = 0;
+		const follower = new Follower(
+			(at) =>
+				turn++ % 2 || at === null
+					? this.stream({ ...who, query, lastEventId: at })
+					: this.stream({ ...who, query: { ...query, lastEventId: at } }),
+			{ cursor },
+		);
+		this.followers.push(follower);
+		return follower;
+	}
+
+	// ---- processes ----
+
+	get pids() {
+		return descendants(this.child.pid);
+	}
+
+	#responders() {
+		const binary = fs.realpathSync(BINARY);
+		return this.pids.filter((pid) => executable(pid) === binary);
+	}
+
+	// The responder that is running; requests one until it is there.
+	async responderPid() {
+		return poll('a responder', async () => {
+			const pids = this.#responders();
+			if (pids.length === 1) return pids[0];
+			// lighttpd starts the next one when a request asks for it
+			await this.request('GET', '/healthz').catch(() => {});
+			return null;
+		});
+	}
+
+	// kill -9 (or another signal that ends it); the next request starts another.
+	async killResponder(signal = 'SIGKILL') {
+		const pid = await this.responderPid();
+		process.kill(pid, signal);
+		this.kills++;
+		await poll('the responder to be gone', () => !alive(pid));
+		return pid;
+	}
+
+	// scripts/serve restarts lighttpd on SIGHUP; the responder goes with it.
+	async restartWebServer() {
+		const before = await this.responderPid();
+		this.kills++;
+		this.child.kill('SIGHUP');
+		await poll('the old responder to be gone', () => !alive(before));
+		await this.healthy();
+	}
+
+	async healthy() {
+		await poll('healthz', async () => {
+			const answer = await this.request('GET', '/healthz').catch(() => null);
+			return answer?.status === 200;
+		});
+	}
+
+	// Counts by what rows were found, as the responder tells on SIGUSR1.
+	async rowsFound() {
+		const pid = await this.responderPid();
+		const before = this.logLines('rows-found').length;
+		process.kill(pid, 'SIGUSR1');
+		const line = await poll('rows-found in the log', () =>
+			this.logLines('rows-found').at(before),
+		);
+		return Object.fromEntries(
+			Object.entries(line.fields).map(([key, value]) => [key, Number(value)]),
+		);
+	}
+
+	// Path of the responder's FastCGI socket.
+	async socketPath() {
+		const pid = await this.responderPid();
+		const inode = /\d+/.exec(fs.readlinkSync(`/proc/${pid}/fd/0`))[0];
+		const line = fs
+			.readFileSync('/proc/net/unix', 'utf8')
+			.split('\n')
+			.find((entry) => entry.split(/\s+/)[6] === inode && entry.includes('/'));
+		return line.split(/\s+/)[7];
+	}
+
+	// ---- the end ----
+
+	// Stops everything and asserts that nothing went wrong; idempotent.
+	async stop(options = {}) {
+		this.#stopped ??= this.#stop(options);
+		return this.#stopped;
+	}
+
+	async #stop({ kills = this.kills, ignoreStarts = false } = {}) {
+		const wrong = [];
+		const attempt = async (what, action) => {
+			try {
+				await action();
+			} catch (error) {
+				wrong.push(`${what}: ${error.message}`);
+			}
+		};
+		for (const follower of this.followers)
+			await attempt('follower', () => follower.stop());
+		for (const stream of this.streams) stream.close();
+		for (const stream of this.streams)
+			await attempt('stream', () => stream.check());
+		for (const writer of this.writers)
+			await attempt('writer', () => writer.close());
+		// A responder that died and was not started again would not be seen.
+		if (!this.#exit && !ignoreStarts)
+			await attempt('responder at the end', () => this.responderPid());
+		this.child.kill('SIGTERM');
+		await attempt('scripts/serve to end', () =>
+			waiting('scripts/serve to end', () => this.#output, (done) => {
+				this.exited.then(done);
+			}),
+		);
+		if (this.#exit?.code !== 0)
+			wrong.push(`scripts/serve: ${JSON.stringify(this.#exit)} ${this.#output}`);
+		const left = processesOf(this.dir);
+		if (left.length) wrong.push(`left behind: ${left.join('; ')}`);
+		const starts = this.logLines('start').length;
+		if (!ignoreStarts && starts !== kills + 1)
+			wrong.push(`responder starts: ${starts}, planned: ${kills + 1}`);
+		wrong.push(...sanitizerReports(this.dir));
+		if (fs.existsSync(this.db) && this.checkDatabase)
+			await attempt('integrity', async () => {
+				const answer = await this.sql('PRAGMA quick_check;');
+				if (answer !== 'ok\n') throw new Error(answer);
+			});
+		if (wrong.length) {
+			const log = this.log().split('\n').slice(-40).join('\n');
+			throw new Error(
+				`after the tests, in ${this.dir}:\n${wrong.join('\n')}\n${log}`,
+			);
+		}
+		if (!process.env.BELFRY_TEST_KEEP)
+			fs.rmSync(this.dir, { recursive: true, force: true });
+	}
+}
+
+function credentialInsert(table, user, secret, scopes, expiresAt) {
+	const hash = createHash('sha256').update(secret).digest('hex');
+	const row = { secret_sha256: hash, user_id: user, created_at: Date.now() };
+	if (scopes) row.scopes = scopes;
+	if (expiresAt !== null) row.expires_at = expiresAt;
+	return (
+		`INSERT INTO ${table}(${Object.keys(row).join(', ')}) ` +
+		`VALUES (${Object.values(row).map(quote).join(', ')});`
+	);
+}
+
+export function sanitizerReports(dir) {
+	return fs
+		.readdirSync(dir)
+		.filter((name) => name.startsWith('sanitizer'))
+		.map((name) => fs.readFileSync(path.join(dir, name), 'utf8'))
+		.filter((text) => text.trim())
+		.map((text) => `sanitizer: ${text.slice(0, 6000)}`);
+}
+
+// A test that dies must not leave a web server behind.
+const liveServers = new Set();
+process.on('exit', () => {
+	for (const server of liveServers) server.child.kill('SIGTERM');
+});
+
+export function temporaryFolder() {
+	return fs.mkdtempSync(path.join(os.tmpdir(), 'belfry-test-'));
+}
+
+export async function makeDatabase(db) {
+	fs.mkdirSync(path.dirname(db), { recursive: true });
+	const made = await run(BINARY, ['init', '--db', db]);
+	if (made.code !== 0) throw new Error(`belfry init: ${made.stderr}`);
+}
+
+// set: configuration keys.  env, args: for scripts/serve.  db: a database of the
+// caller's; else a fresh one.  users: get a session each.
+export async function startServer({
+	set = {},
+	env = {},
+	args = [],
+	db,
+	users = [],
+	dir = temporaryFolder(),
+	checkDatabase = true,
+} = {}) {
+	const server = new Server({
+		set: { rate_limit: 'off', ...set },
+		env,
+		args,
+		dir,
+		keep: path.join(dir, 'keep'),
+		db: db ?? path.join(dir, 'data/belfry.db'),
+		checkDatabase,
+	});
+	fs.mkdirSync(server.keep, { recursive: true });
+	if (!fs.existsSync(server.db) && db === undefined)
+		await makeDatabase(server.db);
+	if (users.length) await server.addSessions(users);
+	return server.start();
+}

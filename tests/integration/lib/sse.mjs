@@ -1,0 +1,409 @@
+// An event-stream client for tests: raw bytes in, frames out, and every promise
+// about the form of a stream checked as the bytes come.
+//
+// The parser is stricter than the standard on purpose: it accepts only what
+// Belfry says it writes (LF, one `data:` line, no comments, no NUL, JSON), so
+// that a deviation is a violation even where a browser would forgive it.
+
+import http from 'node:http';
+
+// Only a guard against a hanging test, never part of an assertion.
+export const HANG_MS = Number(process.env.BELFRY_TEST_HANG_MS || 120_000);
+
+const FIELD = /^(retry|event|id|data): (.*)$/s;
+const FORBIDDEN_NAMES = new Set(['error', 'open', 'message']);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export class FrameParser {
+	#parts = [];
+	#first = true;
+
+	constructor({ onFrame, onViolation }) {
+		this.onFrame = onFrame;
+		this.onViolation = onViolation;
+	}
+
+	push(chunk) {
+		// A frame ends with LF LF, which may be split over two chunks.
+		this.#parts.push(chunk);
+		const last = this.#parts.length > 1 ? this.#parts.at(-2) : null;
+		const splits = last?.at(-1) === 10 && chunk[0] === 10;
+		if (!splits && chunk.indexOf('\n\n') < 0) return;
+		let bytes = Buffer.concat(this.#parts);
+		for (let end; (end = bytes.indexOf('\n\n')) >= 0; ) {
+			this.#frame(bytes.subarray(0, end + 2));
+			bytes = bytes.subarray(end + 2);
+		}
+		this.#parts = bytes.length ? [bytes] : [];
+	}
+
+	// Bytes of a frame that has not ended.
+	get pending() {
+		return this.#parts.reduce((n, part) => n + part.length, 0);
+	}
+
+	#frame(raw) {
+		const bad = (what) => this.onViolation(what, raw);
+		if (this.#first && raw.subarray(0, 3).toString('hex') === 'efbbbf')
+			bad('byte order mark');
+		this.#first = false;
+		if (raw.includes(13)) bad('CR on the wire');
+		if (raw.includes(0)) bad('NUL on the wire');
+		let text;
+		try {
+			text = utf8.decode(raw);
+		} catch {
+			return bad('not UTF-8');
+		}
+		const frame = { event: null, id: null, retry: null, text: null };
+		for (const line of text.slice(0, -2).split('\n')) {
+			const [, name, value] = FIELD.exec(line) ?? [];
+			if (!name) {
+				bad(`unexpected line ${JSON.stringify(line.slice(0, 80))}`);
+				continue;
+			}
+			const key = name === 'data' ? 'text' : name;
+			if (frame[key] !== null) bad(`field ${name} twice`);
+			frame[key] = value;
+		}
+		if (!frame.event) bad('frame without event');
+		if (FORBIDDEN_NAMES.has(frame.event)) bad(`event named ${frame.event}`);
+		if (frame.id !== null && !/^[0-9]{1,19}$/.test(frame.id))
+			bad(`id ${frame.id}`);
+		if (frame.retry !== null) {
+			if (!/^[0-9]+$/.test(frame.retry) || Number(frame.retry) < 1000)
+				bad(`retry ${frame.retry}`);
+			frame.retry = Number(frame.retry);
+		}
+		try {
+			frame.data = JSON.parse(frame.text);
+		} catch {
+			return bad('data is not JSON');
+		}
+		frame.bytes = raw.length;
+		this.onFrame(frame, raw);
+	}
+}
+
+// One connection.  `events` holds the frames; `violations` everything that was
+// not as promised.
+export class Stream {
+	events = [];
+	violations = [];
+	status = null;
+	headers = null;
+	body = '';
+	ended = false;
+	error = null;
+	bytes = 0;
+	raw = [];
+	#read = 0;
+	#lastId = -1n; // highest id so far
+	#closing = null;
+	#waiters = new Set();
+	#sawReset = true; // no reset is due
+
+	constructor(url, { headers = {}, method = 'GET', keepRaw = false } = {}) {
+		this.url = url;
+		this.keepRaw = keepRaw;
+		this.parser = new FrameParser({
+			onFrame: (frame, raw) => this.#frame(frame, raw),
+			onViolation: (what, raw) =>
+				this.violations.push(
+					`${what} in ${JSON.stringify(raw.subarray(0, 200).toString())}`,
+				),
+		});
+		this.request = http.request(url, {
+			method,
+			agent: false,
+			headers: { Accept: 'text/event-stream', ...headers },
+		});
+		this.opened = new Promise((resolve) => {
+			this.request.on('response', (response) => {
+				this.#response(response);
+				resolve(this);
+			});
+			this.request.on('error', (error) => {
+				this.#end(error);
+				resolve(this);
+			});
+		});
+		this.request.end();
+	}
+
+	#response(response) {
+		this.response = response;
+		this.status = response.statusCode;
+		this.headers = response.headers;
+		const type = response.headers['content-type'] ?? '';
+		this.isStream = type.startsWith('text/event-stream');
+		response.on('data', (chunk) => {
+			this.bytes += chunk.length;
+			if (this.keepRaw) this.raw.push(chunk);
+			if (this.isStream) this.parser.push(chunk);
+			else this.body += chunk;
+			if (this.#closing && this.#closing()) this.close();
+			this.#wake();
+		});
+		response.on('error', (error) => this.#end(error));
+		response.on('close', () => this.#end(null));
+	}
+
+	#frame(frame, raw) {
+		const bad = (what) =>
+			this.violations.push(`${what}: ${raw.subarray(0, 200)}`);
+		if (this.events.at(-1)?.event === 'close') bad('frame after close');
+		if (this.events.length === 0) {
+			const fine =
+				frame.event === 'connected' ||
+				(frame.event === 'close' && frame.data.reason === 'refused');
+			if (!fine) bad('first frame');
+			this.#sawReset = frame.data.resumed !== false || frame.id !== null;
+		} else if (frame.event === 'connected') {
+			bad('connected twice');
+		}
+		if (frame.event === 'reset') {
+			// History may have been put back: ids start over from here.
+			this.#lastId = -1n;
+			this.#sawReset = true;
+		}
+		if (frame.id !== null) {
+			const id = BigInt(frame.id);
+			const again = frame.event !== 'notification' && id === this.#lastId;
+			if (id <= this.#lastId && !again) bad(`id after ${this.#lastId}`);
+			this.#lastId = id;
+		} else if (frame.event === 'notification' || frame.event === 'reset') {
+			bad('no id');
+		}
+		frame.index = this.events.length;
+		this.events.push(frame);
+		this.onEvent?.(frame);
+	}
+
+	#end(error) {
+		if (this.ended) return;
+		this.ended = true;
+		this.error = error;
+		this.#wake();
+		this.onEnd?.(this);
+	}
+
+	#wake() {
+		for (const waiter of [...this.#waiters]) waiter();
+	}
+
+	// The cursor that an EventSource would hold now.
+	get cursor() {
+		return this.events.findLast((event) => event.id !== null)?.id ?? null;
+	}
+
+	get notifications() {
+		return this.events.filter((event) => event.event === 'notification');
+	}
+
+	describe() {
+		const tail = this.events
+			.slice(-5)
+			.map((e) => `${e.event} ${e.id} ${e.text.slice(0, 160)}`);
+		return (
+			`${this.url} status=${this.status} ended=${this.ended} ` +
+			`error=${this.error?.message} events=${this.events.length} ` +
+			`body=${this.body.slice(0, 200)}\n${tail.join('\n')}\n` +
+			this.violations.join('\n')
+		);
+	}
+
+	// Waits until check() is true; fails when the stream ends first, unless
+	// `evenEnded`.
+	async waitFor(check, { what = String(check), evenEnded = false } = {}) {
+		let value;
+		await waiting(what, () => this.describe(), (done, fail) => {
+			const look = () => {
+				if ((value = check())) return done();
+				if (this.ended && !evenEnded)
+					fail(new Error(`stream ended before ${what}: ${this.describe()}`));
+			};
+			this.#waiters.add(look);
+			look();
+			return () => this.#waiters.delete(look);
+		});
+		return value;
+	}
+
+	// The first event, of all, that fulfils the predicate.
+	async until(predicate) {
+		let at = 0;
+		return this.waitFor(
+			() => {
+				while (at < this.events.length)
+					if (predicate(this.events[at++])) return this.events[at - 1];
+				return null;
+			},
+			{ what: `event ${predicate}` },
+		);
+	}
+
+	// The next event, after those that next() gave before, that fulfils it.
+	async next(predicate = () => true) {
+		return this.waitFor(
+			() => {
+				while (this.#read < this.events.length)
+					if (predicate(this.events[this.#read++]))
+						return this.events[this.#read - 1];
+				return null;
+			},
+			{ what: `next event ${predicate}` },
+		);
+	}
+
+	async connected() {
+		return this.until((event) => event.event === 'connected');
+	}
+
+	async end() {
+		await this.waitFor(() => this.ended, { what: 'the end', evenEnded: true });
+		return this.events.at(-1) ?? null;
+	}
+
+	// Stops reading from the socket: the peer meets a full window.
+	pause() {
+		this.response.pause();
+	}
+
+	resume() {
+		this.response.resume();
+	}
+
+	close() {
+		this.closedByUs = true;
+		this.request.destroy();
+		this.#end(null);
+	}
+
+	// Cuts the connection right after the next bytes that fulfil the condition,
+	// which is often in the middle of a frame.
+	closeWhen(condition) {
+		this.#closing = condition;
+		if (condition()) this.close();
+	}
+
+	check() {
+		const wrong = [...this.violations];
+		if (this.isStream && this.events.length && !this.#sawReset)
+			wrong.push('resumed:false without id, and no reset followed');
+		if (wrong.length)
+			throw new Error(`stream not as promised: ${wrong.join('\n')}`);
+	}
+}
+
+// Runs start(done, fail); fails with a description when nothing comes of it.
+export function waiting(what, describe, start) {
+	return new Promise((resolve, reject) => {
+		let stop = null;
+		let over = false;
+		const finish = (settle) => (value) => {
+			if (over) return;
+			over = true;
+			clearTimeout(guard);
+			stop?.();
+			settle(value);
+		};
+		const fail = finish(reject);
+		const guard = setTimeout(
+			() => fail(new Error(`hung waiting for ${what}\n${describe()}`)),
+			HANG_MS,
+		);
+		stop = start(finish(resolve), fail);
+		if (over) stop?.();
+	});
+}
+
+// Waits for a condition that nothing announces (a process, a file).
+export async function poll(what, check) {
+	const deadline = Date.now() + HANG_MS;
+	for (;;) {
+		const value = await check();
+		if (value) return value;
+		if (Date.now() > deadline) throw new Error(`hung waiting for ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+}
+
+// A client that comes back with its cursor, by the rules of EventSource, but at
+// once.  `open(cursor)` makes a Stream.
+export class Follower {
+	connections = [];
+	received = []; // notification frames of all connections, as they came
+	cursor;
+	resets = [];
+	onEvent = null;
+	#open;
+	#stopped = false;
+	#waiters = new Set();
+	#loop;
+
+	constructor(open, { cursor = null } = {}) {
+		this.#open = open;
+		this.cursor = cursor;
+		this.#loop = this.#run();
+		this.#loop.catch((error) => {
+			this.failure = error;
+			this.#wake();
+		});
+	}
+
+	get current() {
+		return this.connections.at(-1);
+	}
+
+	async #run() {
+		while (!this.#stopped) {
+			const stream = this.#open(this.cursor);
+			this.connections.push(stream);
+			stream.onEvent = (event) => this.#event(event);
+			await stream.end();
+			this.#wake();
+			// While the web server restarts there is nothing to wait on.
+			if (!stream.events.length)
+				await new Promise((resolve) => setTimeout(resolve, 5));
+		}
+	}
+
+	#event(event) {
+		if (event.id !== null) this.cursor = event.id;
+		if (event.event === 'notification') this.received.push(event);
+		if (event.event === 'reset') this.resets.push(event);
+		this.onEvent?.(event);
+		this.#wake();
+	}
+
+	#wake() {
+		for (const waiter of [...this.#waiters]) waiter();
+	}
+
+	describe() {
+		return (
+			`follower: ${this.connections.length} connections, cursor ` +
+			`${this.cursor}, ${this.received.length} received; last:\n` +
+			this.current?.describe()
+		);
+	}
+
+	async waitFor(check, what = String(check)) {
+		await waiting(what, () => this.describe(), (done, fail) => {
+			const look = () => {
+				if (this.failure) fail(this.failure);
+				else if (check()) done();
+			};
+			this.#waiters.add(look);
+			look();
+			return () => this.#waiters.delete(look);
+		});
+	}
+
+	async stop() {
+		this.#stopped = true;
+		this.current?.close();
+		await this.#loop;
+	}
+}
