@@ -24,7 +24,10 @@ SHELLCHECK ?= shellcheck
 
 SANITIZER ?=
 COVERAGE ?=
+# For run and check, which build what they need; make itself asks for -j.
+JOBS ?= $(shell nproc)
 NODE_TEST_CONCURRENCY ?= 2
+NODE_TEST_TIMEOUT_MS ?= 1200000
 FUZZ_RUNS ?= 20000
 FUZZ_SECONDS ?= 20
 V ?= 0
@@ -34,6 +37,9 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-8s%s\n' $(1) $(2))
 ifneq ($(filter-out address undefined thread,$(SANITIZER)),)
 $(error SANITIZER=$(SANITIZER): expected address, undefined or thread)
 endif
+
+SUB := --no-print-directory
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # ---- where things go ------------------------------------------------------
 
@@ -116,8 +122,9 @@ export PATH := $(CURDIR)/build/node/node_modules/.bin:$(PATH)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all run check check-all check-parts check-unit check-integration \
-	check-browser check-asan check-tsan fuzz-smoke lint format cover \
-	install clean help packages FORCE
+	check-browser check-asan check-tsan fuzz-smoke bench lint \
+	lint-format lint-includes lint-sql lint-shell lint-js format cover \
+	install clean help packages unit-programs test-programs FORCE
 
 all: $(OUT)/belfry ## build build/belfry (the default)
 
@@ -163,35 +170,37 @@ packages:
 
 # ---- running and testing --------------------------------------------------
 
-run: ## start lighttpd with demo data on http://127.0.0.1:8080/
+run: ## start with demo data on http://127.0.0.1:8080/; ARGS='--port 9000'
 	@scripts/deps build run
-	@$(MAKE) --no-print-directory all
-	@exec scripts/serve --demo --bin $(OUT)/belfry
+	@$(MAKE) $(SUB) $(PARALLEL) all
+	@exec scripts/serve --demo --bin $(OUT)/belfry $(ARGS)
 
 check: ## install what is missing, then lint and all tests
 	@scripts/deps build run test
 	@rm -rf build/results
-	@status=0; $(MAKE) --no-print-directory -k check-parts || status=$$?; \
+	@status=0; $(MAKE) $(SUB) -k check-parts || status=$$?; \
 		scripts/summary && exit $$status
 
 check-all: ## the same, and again under the sanitizers
 	@scripts/deps build run test
 	@rm -rf build/results
 	@status=0; \
-	$(MAKE) --no-print-directory -k check-parts check-asan check-tsan || \
+	$(MAKE) $(SUB) -k check-parts check-asan check-tsan || \
 		status=$$?; \
 	scripts/summary && exit $$status
 
 # In an order that tells early what is quick to tell.
 check-parts:
 	@status=0; \
-	scripts/run-tests step build $(MAKE) --no-print-directory all || \
-		status=1; \
-	scripts/run-tests one lint $(MAKE) --no-print-directory lint || \
-		status=1; \
+	scripts/run-tests step build $(MAKE) $(SUB) $(PARALLEL) -k all test-programs \
+		|| status=1; \
+	scripts/run-tests one lint $(MAKE) $(SUB) -k lint || status=1; \
 	for part in check-unit fuzz-smoke check-integration check-browser; do \
-		$(MAKE) --no-print-directory $$part || status=1; \
+		$(MAKE) $(SUB) $$part || status=1; \
 	done; exit $$status
+
+unit-programs: $(UNIT)
+test-programs: $(UNIT) $(FUZZ)
 
 check-unit: $(UNIT) ## unit tests (cmocka); T=name for some of them
 	@status=0; for test in $(filter %$(T),$(UNIT)); do \
@@ -206,14 +215,14 @@ check-browser: $(OUT)/belfry ## the inbox page in real browsers
 
 check-asan: ## unit and integration tests with address,undefined
 	@scripts/run-tests step build/address/build \
-		$(MAKE) --no-print-directory SANITIZER=address all
-	@$(MAKE) --no-print-directory -k SANITIZER=address \
+		$(MAKE) $(SUB) $(PARALLEL) SANITIZER=address all unit-programs
+	@$(MAKE) $(SUB) -k SANITIZER=address \
 		check-unit check-integration
 
 check-tsan: ## unit and integration tests with the thread sanitizer
 	@scripts/run-tests step build/thread/build \
-		$(MAKE) --no-print-directory SANITIZER=thread all
-	@$(MAKE) --no-print-directory -k SANITIZER=thread \
+		$(MAKE) $(SUB) $(PARALLEL) SANITIZER=thread all unit-programs
+	@$(MAKE) $(SUB) -k SANITIZER=thread \
 		check-unit check-integration
 
 fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
@@ -221,6 +230,42 @@ fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
 		scripts/run-tests one $$fuzzer scripts/fuzz $$fuzzer \
 			$(FUZZ_RUNS) $(FUZZ_SECONDS) || status=1; \
 	done; exit $$status
+
+# ---- benchmark: see docs/benchmarks.md ----
+
+BENCH_ARGS ?= $(if $(filter 1,$(QUICK)),--quick)
+BENCH_LOAD := $(patsubst tests/bench/load/%.c,build/bench/obj/%.o,\
+	$(sort $(wildcard tests/bench/load/*.c)))
+
+# The same whatever the variant is: the tool is not what is under test.
+BENCH_CFLAGS := -D_GNU_SOURCE $(COMMON_CFLAGS) -O2 -g
+
+bench: ## against a floor and the peers; QUICK=1: 3 minutes
+	@scripts/deps build run bench
+	@$(MAKE) $(SUB) $(PARALLEL) all bench-programs
+	@scripts/bench $(BENCH_ARGS) $(ARGS)
+
+bench-programs: build/bench/load build/bench/floor
+
+build/bench/load: $(BENCH_LOAD)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(BENCH_CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lm
+
+build/bench/obj/%.o: tests/bench/load/%.c $(wildcard tests/bench/load/*.h) \
+		| packages
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BENCH_CFLAGS) -c -o $@ $<
+
+build/bench/floor: tests/bench/floor.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BENCH_CFLAGS) $(LDFLAGS) -o $@ $<
+
+# tests/integration/load.test.mjs
+check-integration: build/bench/load
+
+# ---- end of benchmark ----
 
 # T=name runs the files with that name only, as in make check-unit.
 define node-tests
@@ -230,7 +275,8 @@ define node-tests
 	BELFRY_BIN=$(abspath $(OUT)/belfry) SANITIZER=$(SANITIZER) \
 	scripts/run-tests node $(OUT)/$(1) node --test \
 		--test-reporter=spec \
-		--test-concurrency=$(NODE_TEST_CONCURRENCY) $$files
+		--test-concurrency=$(NODE_TEST_CONCURRENCY) \
+		--test-timeout=$(NODE_TEST_TIMEOUT_MS) $$files
 endef
 
 $(OUT)/obj/tests/%.o: tests/%.c | $(GEN)/stamp packages
@@ -274,24 +320,37 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libbelfry.a
 
 # ---- looking after the sources --------------------------------------------
 
-lint: $(GEN)/stamp ## formatting, layering, SQL, shell and JavaScript
+LINT := lint-format lint-includes lint-sql lint-shell lint-js
+lint: $(LINT) ## formatting, layers, SQL, shell, JavaScript
+
+lint-format:
 	$(call say,FORMAT,'$(words $(C_FILES)) files')
 	$(Q)$(CLANG_FORMAT) --dry-run --Werror $(C_FILES)
-	$(call say,INCLUDES,fcgi)
+
+lint-includes:
+	$(call say,LAYERS,fcgi)
 	$(Q)scripts/lint-includes
+
+lint-sql:
 	$(call say,SQL,sql)
 	$(Q)scripts/lint-sql
+
+lint-shell:
 	$(call say,SHELL,'$(words $(SCRIPTS)) files')
-	$(Q)$(SHELLCHECK) $(SCRIPTS)
+	$(Q)$(SHELLCHECK) --external-sources $(SCRIPTS)
+
+lint-js:
 	$(call say,NODE,'$(words $(JS_FILES)) files')
-	$(Q)for file in $(JS_FILES); do node --check $$file || exit 1; done
+	$(Q)status=0; for file in $(JS_FILES); do \
+		node --check $$file || status=1; \
+	done; exit $$status
 
 format: ## put all C files into shape
 	$(Q)$(CLANG_FORMAT) -i $(C_FILES)
 
 cover: ## line coverage of the unit and integration tests
 	@find build/cover -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory -k COVERAGE=1 check-unit check-integration
+	@$(MAKE) $(SUB) -k COVERAGE=1 check-unit check-integration
 	@scripts/cover build/cover/obj
 
 # ---- the rest --------------------------------------------------------------

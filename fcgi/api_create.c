@@ -37,16 +37,16 @@ static void batch_fini(struct batch *b)
 	buf_fini(&b->json);
 }
 
-/* "title: expected …" becomes "[3].title: expected …". */
+/* "title: expected …" becomes "[3].title: expected …"; what names no member
+ * of the input, "[3]: …". */
 static int with_index(const struct batch *b, size_t index, struct err *err)
 {
-	bool is_member;
+	const char *end = err->message + strcspn(err->message, ":. ");
 
 	if (!b->is_array || err->code != ERR_INVALID)
 		return -1;
-	is_member = err->message[strcspn(err->message, ": ")] == ':';
 	return err_set(err, err->code, "[%zu]%s%s", index,
-		       is_member ? "." : ": ", err->message);
+		       *end == ':' ? "." : ": ", err->message);
 }
 
 static int parse_one(struct batch *b, const struct json *v, struct err *err)

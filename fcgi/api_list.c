@@ -5,7 +5,9 @@
  * begun: a stream that starts at this lastEventId leaves no gap and repeats
  * nothing.  The ETag leaves lastEventId out, because the journal moves with
  * every other user's notifications too; an older one is still a right place to
- * start from.
+ * start from.  It is for clients that hold the list themselves: the answer
+ * stays no-store, because an inbox has no place on the disk of a shared
+ * machine, and a lastEventId of last month may have been pruned.
  *
  * A page ends at `limit` rows, or early when it has become large, and `next`
  * tells that there is more.
@@ -210,8 +212,6 @@ int api_list(struct api_call *call, struct err *err)
 	    put_page(call, &page, etag, err) < 0)
 		goto out;
 	answer_header(call->answer, "ETag", etag);
-	/* Kept by the browser, but asked about each time. */
-	answer_header(call->answer, "Cache-Control", "private, no-cache");
 	if (page.more)
 		add_next_link(call, &page);
 	if (is_known(call, etag))

@@ -156,6 +156,7 @@ static struct stream_open *make_open(struct api_call *call,
 	open->identity = *call->who_owned;
 	memset(call->who_owned, 0, sizeof(*call->who_owned));
 	call->who = NULL;
+	open->place = call->registry;
 	open->min_priority = wish->min_priority;
 	open->poll = wish->poll;
 	return open;

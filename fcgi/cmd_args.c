@@ -175,9 +175,12 @@ void cmd_end(struct cmd *cmd)
 
 int cmd_require(const char *option, const char *text, struct err *err)
 {
-	if (text)
+	if (text && *text)
 		return 0;
-	return err_set(err, ERR_USAGE, "expected --%s", option);
+	return err_set(err, ERR_USAGE,
+		       text ? "--%s: expected a text, found none"
+			    : "expected --%s",
+		       option);
 }
 
 int cmd_duration(const char *option, const char *text, int64_t min_ms,

@@ -66,7 +66,8 @@ static int make_input(struct span input, struct err *err)
 }
 
 /* The loop has blocked signals and ignores SIGPIPE; a command is to find what
- * it would find in a shell. */
+ * it would find in a shell.  It gets a process group of its own, so that what
+ * it has started can be told to end with it. */
 static int spawn(pid_t *pid, const char *command, int input, struct err *err)
 {
 	char shell[] = "sh", option[] = "-c";
@@ -87,7 +88,8 @@ static int spawn(pid_t *pid, const char *command, int input, struct err *err)
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &pipe);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-						  POSIX_SPAWN_SETSIGDEF);
+						  POSIX_SPAWN_SETSIGDEF |
+						  POSIX_SPAWN_SETPGROUP);
 	error =
 	    posix_spawn(pid, "/bin/sh", &actions, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
@@ -129,7 +131,7 @@ void tail_child_stop(struct tail_child *child)
 
 	if (!child->pid)
 		return;
-	kill(child->pid, SIGTERM);
+	kill(-child->pid, SIGTERM);
 	pidfd = child->io.fd;
 	loop_unwatch(child->loop, &child->io);
 	close(pidfd);

@@ -22,12 +22,13 @@
 
 #define FILE_MAX_BYTES (1024u * 1024)
 
-/* In the environment, but no keys: the file's name, and the binary that the
- * project's scripts and tests start. */
+/* In the environment, but no keys: the file's name, the binary that the
+ * project's scripts and tests start, and what its tests are told. */
 static const char *const not_keys[] = {
     CONFIG_VARIABLE_START "CONFIG",
     CONFIG_VARIABLE_START "BIN",
 };
+static const char tests_start[] = CONFIG_VARIABLE_START "TEST_";
 
 /* The file while it is read. */
 struct source {
@@ -193,7 +194,8 @@ out:
 static bool is_key_variable(const char *name)
 {
 	if (strncmp(name, CONFIG_VARIABLE_START,
-		    strlen(CONFIG_VARIABLE_START)) != 0)
+		    strlen(CONFIG_VARIABLE_START)) != 0 ||
+	    strncmp(name, tests_start, strlen(tests_start)) == 0)
 		return false;
 	for (size_t i = 0; i < sizeof(not_keys) / sizeof(not_keys[0]); i++)
 		if (strcmp(name, not_keys[i]) == 0)

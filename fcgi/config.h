@@ -1,6 +1,6 @@
 /*
  * config: one immutable configuration, from belfry.conf and BELFRY_<KEY> in
- * the environment (which wins).  docs/architecture.md lists the keys.
+ * the environment (which wins).  belfry.conf.example tells of every key.
  *
  * A path in the file that is not absolute is taken from the file's folder, one
  * in the environment from the working directory.

@@ -331,6 +331,7 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 	struct frame *frame;
 	char text[LOG_TEXT_BYTES];
 
+	open->place = NULL; /* given back when the stream is killed */
 	enter(hub, s, identity_user(&open->identity));
 	if (loop_watch(hub->loop, &s->io, fd, EVENTS_READING, NULL) < 0) {
 		hub_kill_stream(hub, s);

@@ -22,9 +22,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "registry.h"
 #include "server_internal.h"
-#include "stream_open.h"
 
 #define READ_MAX_NS  INT64_C(30000000000)
 #define WRITE_MAX_NS INT64_C(60000000000)
@@ -72,13 +70,6 @@ void conn_kill(struct conn *c)
 
 static void deliver(struct loop_mail *mail);
 
-static void drop_open(struct conn *c)
-{
-	stream_open_free(c->answer.open);
-	c->answer.open = NULL;
-	registry_release(c->server->registry);
-}
-
 static void work(struct job *job, struct api *api)
 {
 	struct conn *c = CONTAINER_OF(job, struct conn, job);
@@ -92,9 +83,6 @@ static void work(struct job *job, struct api *api)
 	else
 		api_handle(api, request, &c->answer);
 	request_free(request);
-	/* Answered as a stream, and then its transaction failed. */
-	if (c->answer.open && c->answer.status != 200)
-		drop_open(c);
 	if (!c->answer.open) {
 		buf_init(&c->out, OUT_MAX);
 		fcgi_put_stdout(&c->out, c->request_id,
@@ -152,8 +140,6 @@ static void deliver(struct loop_mail *mail)
 		journal_own_commit(hub_journal(c->server->hub));
 	c->state = CONN_WRITING;
 	c->progress_ns = loop_now_ns(c->server->loop);
-	if (gone && c->answer.open)
-		drop_open(c);
 	if (gone)
 		retire(c);
 	else if (c->answer.open)

@@ -16,6 +16,7 @@
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "registry.h"
 #include "stream_open.h"
 
 #define IOV_FRAMES 64
@@ -56,6 +57,8 @@ void stream_open_free(struct stream_open *open)
 {
 	if (!open)
 		return;
+	if (open->place)
+		registry_release(open->place);
 	identity_fini(&open->identity);
 	free(open->types);
 	free(open);

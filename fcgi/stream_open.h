@@ -10,7 +10,10 @@
 #include "auth.h"
 #include "lib/buf.h"
 
+struct registry;
+
 struct stream_open {
+	struct registry *place;	  /* one is held there; the hub takes it over */
 	struct identity identity; /* moved in */
 	int64_t cursor;		  /* last journal row that is dealt with */
 	int64_t checked;      /* journal head of the snapshot that checked the

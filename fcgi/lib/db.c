@@ -113,18 +113,18 @@ static int pragma_text(struct db *db, const char *sql, char *out, size_t size,
  * this process's locks on it. */
 static int explain_open(const struct db_options *o, struct err *err)
 {
-	char dir[PATH_MAX];
+	char copy[PATH_MAX];
+	const char *dir;
 
-	snprintf(dir, sizeof(dir), "%s", o->path);
-	dirname(dir);
+	snprintf(copy, sizeof(copy), "%s", o->path);
+	dir = dirname(copy);
 	if (access(dir, F_OK) != 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "%s: its directory does not exist", o->path);
 	if (!o->create && access(o->path, F_OK) != 0 && errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND,
-			       "%s: no such database (make it with: belfry "
-			       "init --db %s)",
-			       o->path, o->path);
+		return err_set(err, ERR_NOT_FOUND, "%s: no such database%s",
+			       o->path,
+			       o->foreign ? "" : " (belfry init makes one)");
 	if (access(o->path, F_OK) == 0 &&
 	    access(o->path, o->readonly ? R_OK : R_OK | W_OK) != 0)
 		return err_set(err, ERR_READONLY,

@@ -2,7 +2,8 @@
  * db: the only door to sqlite3.
  *
  * A struct db is one connection and belongs to one thread.  Statements are
- * named in the files of sql/queries; the build makes `enum db_query` from their names
+ * named in the files of sql/queries; the build makes `enum db_query` from their
+ * names
  * (`-- name: list_page` becomes DB_LIST_PAGE), so a typing error does not
  * compile.  Each is prepared at its first use and kept.
  *

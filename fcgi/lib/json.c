@@ -4,8 +4,9 @@
  *
  * Two things json-c can't hold are dealt with before it sees them.  Member
  * names with a NUL are refused.  Integers beyond int64, which it would clamp or
- * refuse, get an exponent that nobody writes (HUGE_MARK), so that it takes them
- * for doubles, whose source text it keeps; writing takes the mark off again.
+ * refuse, get an exponent that changes nothing (HUGE_MARK), so that it takes
+ * them for doubles, whose source text it keeps; writing takes the mark off
+ * again.
  */
 #include "lib/json.h"
 
@@ -222,11 +223,14 @@ bool json_valid(struct span text)
 static void write_number(struct buf *b, const struct json *v)
 {
 	const size_t mark = sizeof(HUGE_MARK) - 1;
+	bool huge;
 	size_t len;
 	const char *text = json_object_to_json_string_length(
 	    node(v), JSON_C_TO_STRING_PLAIN, &len);
 
-	if (len > mark && memcmp(text + len - mark, HUGE_MARK, mark) == 0)
+	/* Only where it is ours: somebody may write 1e+000 after all. */
+	if (len > mark && memcmp(text + len - mark, HUGE_MARK, mark) == 0 &&
+	    json_number_run(text, len - mark, &huge) == len - mark && huge)
 		len -= mark;
 	buf_append(b, text, len);
 }

@@ -144,7 +144,6 @@ static void log_line(enum log_level level, const char *event,
 	if (!log_enabled(level) ||
 	    (level != LOG_LEVEL_DEBUG && !admit(event, &suppressed)))
 		goto out;
-	errno = error; /* the format may say %m */
 	vsnprintf(text, sizeof(text), format, args);
 	fields[0] = '\0';
 	if (text[0]) {

@@ -75,10 +75,12 @@ BEGIN
             WHERE user_id = NEW.user_id AND dedupe_key = NEW.dedupe_key
                 AND id <> NEW.id);
 
-    -- Left over where the note of a replacement that did not happen kept them.
+    -- Kept for a replacement that did not happen; then the row was deleted.
     DELETE FROM receipts
-    WHERE NEW.id > 0 AND notification_id = NEW.id
-        AND NOT EXISTS (SELECT 1 FROM notifications WHERE id = NEW.id);
+    WHERE notification_id =
+            (SELECT id FROM scratch WHERE kind = 'replaced notification')
+        AND NOT EXISTS (SELECT 1 FROM notifications WHERE id =
+            (SELECT id FROM scratch WHERE kind = 'replaced notification'));
     UPDATE scratch SET (id, user_id, content, read_at, event) =
         (SELECT id, user_id,
             quote(type) || quote(title) || quote(body) || quote(data)
@@ -128,64 +130,115 @@ END;
 
 -- notifications: events -------------------------------------------------------
 
-CREATE TRIGGER IF NOT EXISTS notifications_after_insert
-AFTER INSERT ON notifications
-BEGIN
-    SELECT CASE
-        -- Only here the id is known if nobody gave one.
-        WHEN NEW.id NOT BETWEEN 1 AND 9007199254740991
-        THEN RAISE(ABORT, 'notifications.id: expected none, or one from 1 to 2^52')
-        WHEN EXISTS (SELECT 1 FROM scratch
-            WHERE kind = 'replaced notification' AND id = NEW.id
-                AND user_id <> NEW.user_id)
-        THEN RAISE(ABORT, 'notifications: expected INSERT OR REPLACE to keep the user of the row; to move it, UPDATE its user_id')
-    END;
+-- A procedure: put a row right.  NULL columns take these values; updated_at
+-- takes its value in any case, if there is one.
+CREATE VIEW IF NOT EXISTS notification_corrections AS
+    SELECT NULL AS id, NULL AS created_at, NULL AS updated_at, NULL AS read_at
+    WHERE 0;
 
-    -- An explicit NULL takes the default.  And what is new is unread, also
-    -- where a writer chose an id below the watermark.
-    UPDATE scratch SET id = NEW.id
-    WHERE kind = 'tidying'
-        AND (NEW.type IS NULL OR NEW.priority IS NULL
-            OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
-            OR (NEW.read_at IS NULL AND NEW.id <=
-                (SELECT read_through FROM read_marks
-                    WHERE user_id = NEW.user_id)));
+CREATE TRIGGER IF NOT EXISTS notification_corrections_insert
+INSTEAD OF INSERT ON notification_corrections
+BEGIN
+    UPDATE scratch SET id = NEW.id WHERE kind = 'tidying';
     UPDATE notifications SET
         type = coalesce(type, 'info'),
         priority = coalesce(priority, 3),
-        created_at = coalesce(created_at,
-            CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER)),
-        updated_at = coalesce(updated_at,
-            CAST((julianday('now') - 2440587.5) * 86400000 + 0.5 AS INTEGER))
-    WHERE id = (SELECT id FROM scratch WHERE kind = 'tidying')
-        AND (type IS NULL OR priority IS NULL
-            OR created_at IS NULL OR updated_at IS NULL);
-    UPDATE notifications SET read_at = 0
-    WHERE id = (SELECT id FROM scratch WHERE kind = 'tidying')
-        AND read_at IS NULL
-        AND id <= (SELECT read_through FROM read_marks
-            WHERE user_id = NEW.user_id)
-        -- A replaced row that was NULL was not set to NULL.
-        AND NOT EXISTS (SELECT 1 FROM scratch
-            WHERE kind = 'replaced notification' AND id = NEW.id
-                AND read_at IS NULL);
-    UPDATE scratch SET id = NULL WHERE kind = 'tidying' AND id = NEW.id;
+        created_at = coalesce(created_at, NEW.created_at),
+        updated_at = coalesce(NEW.updated_at, updated_at),
+        read_at = coalesce(read_at, NEW.read_at)
+    WHERE id = NEW.id;
+    UPDATE scratch SET id = NULL WHERE kind = 'tidying';
+END;
 
+-- A procedure: a broadcast that is new to everybody is unread, also for those
+-- whose watermark is above it.
+CREATE VIEW IF NOT EXISTS new_broadcasts AS SELECT NULL AS id WHERE 0;
+
+CREATE TRIGGER IF NOT EXISTS new_broadcasts_insert
+INSTEAD OF INSERT ON new_broadcasts
+BEGIN
+    UPDATE scratch SET id = NEW.id WHERE kind = 'tidying';
+    INSERT INTO receipts(user_id, notification_id, read_at)
+        SELECT user_id, NEW.id, 0 FROM read_marks
+        WHERE read_through >= NEW.id;
+    UPDATE scratch SET id = NULL WHERE kind = 'tidying';
+END;
+
+CREATE TRIGGER IF NOT EXISTS notifications_after_insert
+AFTER INSERT ON notifications
+BEGIN
+    -- Only here the id is known if nobody gave one.
+    SELECT RAISE(ABORT, 'notifications.id: expected none, or one from 1 to 2^52')
+    WHERE NEW.id NOT BETWEEN 1 AND 9007199254740991;
     INSERT INTO events(user_id, action, notification_id)
         SELECT NEW.user_id, 'created', NEW.id
         WHERE NOT EXISTS (SELECT 1 FROM scratch
             WHERE kind = 'replaced notification' AND id = NEW.id);
+END;
 
-    -- The rest is for a replaced row.
+-- What is new is unread, also where a writer chose an id below the watermark.
+CREATE TRIGGER IF NOT EXISTS notifications_after_insert_corrections
+AFTER INSERT ON notifications
+WHEN (NEW.type IS NULL OR NEW.priority IS NULL
+        OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
+        OR (NEW.read_at IS NULL AND NEW.id <=
+            (SELECT read_through FROM read_marks WHERE user_id = NEW.user_id)))
+    AND NOT EXISTS (SELECT 1 FROM scratch
+        WHERE kind = 'replaced notification' AND id = NEW.id)
+BEGIN
+    INSERT INTO notification_corrections(id, created_at, updated_at, read_at)
+        SELECT NEW.id, now, coalesce(NEW.updated_at, now),
+            (SELECT 0 FROM read_marks
+            WHERE user_id = NEW.user_id AND read_through >= NEW.id)
+        FROM (SELECT CAST((julianday('now') - 2440587.5) * 86400000 + 0.5
+            AS INTEGER) AS now);
+END;
+
+-- Only an id that somebody gave can be below the sequence.
+CREATE TRIGGER IF NOT EXISTS notifications_after_insert_of_old_broadcast
+AFTER INSERT ON notifications
+WHEN NEW.user_id = '*'
+    AND NEW.id <=
+        (SELECT seq FROM sqlite_sequence WHERE name = 'notifications')
+    AND NOT EXISTS (SELECT 1 FROM scratch
+        WHERE kind = 'replaced notification' AND id = NEW.id)
+BEGIN
+    INSERT INTO new_broadcasts(id) VALUES (NEW.id);
+END;
+
+-- The note stays (with `event` NULL) for the trigger above, which may come
+-- later.
+CREATE TRIGGER IF NOT EXISTS notifications_after_replace
+AFTER INSERT ON notifications
+WHEN EXISTS (SELECT 1 FROM scratch
+    WHERE kind = 'replaced notification' AND id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'notifications: expected INSERT OR REPLACE to keep the user of the row; to move it, UPDATE its user_id')
+    FROM scratch
+    WHERE kind = 'replaced notification' AND user_id <> NEW.user_id;
+
+    -- read_at: set to NULL at or below the watermark, if it was not before.
+    INSERT INTO notification_corrections(id, created_at, updated_at, read_at)
+        SELECT NEW.id, now, coalesce(NEW.updated_at, now),
+            (SELECT 0 FROM read_marks
+            WHERE user_id = NEW.user_id AND read_through >= NEW.id
+                AND was_read_at IS NOT NULL)
+        FROM (SELECT read_at AS was_read_at,
+                CAST((julianday('now') - 2440587.5) * 86400000 + 0.5
+                AS INTEGER) AS now
+            FROM scratch WHERE kind = 'replaced notification')
+        WHERE NEW.type IS NULL OR NEW.priority IS NULL
+            OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
+            OR NEW.read_at IS NULL;
+
     DELETE FROM events
-    WHERE id > (SELECT event FROM scratch
-            WHERE kind = 'replaced notification' AND id = NEW.id)
+    WHERE id > (SELECT event FROM scratch WHERE kind = 'replaced notification')
         AND notification_id = NEW.id AND user_id = NEW.user_id
         AND action = 'deleted';
     INSERT INTO events(user_id, action, notification_id)
         SELECT NEW.user_id, 'updated', NEW.id
         FROM scratch s JOIN notifications n ON n.id = s.id
-        WHERE s.kind = 'replaced notification' AND s.id = NEW.id
+        WHERE s.kind = 'replaced notification'
             AND s.content <>
                 quote(n.type) || quote(n.title) || quote(n.body)
                 || quote(n.data) || quote(n.link) || quote(n.priority)
@@ -199,31 +252,9 @@ BEGIN
                 coalesce(n.read_at > 0, n.id <= m.read_through, 0) AS is_read
             FROM scratch s JOIN notifications n ON n.id = s.id
             LEFT JOIN read_marks m ON m.user_id = n.user_id
-            WHERE s.kind = 'replaced notification' AND s.id = NEW.id
-                AND n.user_id <> '*')
+            WHERE s.kind = 'replaced notification' AND n.user_id <> '*')
         WHERE was_read <> is_read;
-    UPDATE scratch SET id = NULL
-    WHERE kind = 'replaced notification' AND id = NEW.id;
-END;
-
--- `SET read_at = NULL` on a row that the watermark makes read asks for unread.
--- In a statement that sets the title too it asks for nothing: that is a program
--- that writes back the whole row.  Only these triggers can see which columns a
--- statement names.
-CREATE TRIGGER IF NOT EXISTS notifications_update_names_read_at
-BEFORE UPDATE OF read_at ON notifications
-WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL AND OLD.id <=
-    (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
-BEGIN
-    UPDATE scratch SET id = OLD.id WHERE kind = 'update names read_at';
-END;
-
-CREATE TRIGGER IF NOT EXISTS notifications_update_names_title
-BEFORE UPDATE OF title ON notifications
-WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL AND OLD.id <=
-    (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
-BEGIN
-    UPDATE scratch SET id = OLD.id WHERE kind = 'update names title';
+    UPDATE scratch SET event = NULL WHERE kind = 'replaced notification';
 END;
 
 CREATE TRIGGER IF NOT EXISTS notifications_after_update
@@ -231,61 +262,6 @@ AFTER UPDATE ON notifications
 WHEN NOT EXISTS (SELECT 1 FROM scratch
     WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
 BEGIN
-    -- What is to be put right: a NULL where there is a default, updated_at
-    -- that the writer did not set, a read_at that was set to NULL at or below
-    -- the watermark (or came there from another user).
-    UPDATE scratch SET id = NEW.id
-    WHERE kind = 'tidying'
-        AND (NEW.type IS NULL OR NEW.priority IS NULL
-            OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
-            OR (NEW.updated_at IS OLD.updated_at
-                AND (NEW.user_id IS NOT OLD.user_id
-                    OR NEW.type IS NOT OLD.type
-                    OR NEW.title IS NOT OLD.title
-                    OR NEW.body IS NOT OLD.body
-                    OR NEW.data IS NOT OLD.data
-                    OR NEW.link IS NOT OLD.link
-                    OR NEW.priority IS NOT OLD.priority
-                    OR NEW.created_at IS NOT OLD.created_at
-                    OR NEW.expires_at IS NOT OLD.expires_at))
-            OR (NEW.read_at IS NULL AND NEW.id <=
-                (SELECT read_through FROM read_marks
-                    WHERE user_id = NEW.user_id)));
-    UPDATE notifications SET
-        type = coalesce(type, 'info'),
-        priority = coalesce(priority, 3),
-        created_at = coalesce(created_at, OLD.created_at),
-        updated_at = CASE
-            WHEN updated_at IS NOT NULL AND updated_at IS NOT OLD.updated_at
-            THEN updated_at
-            WHEN user_id IS NOT OLD.user_id
-                OR coalesce(type, 'info') IS NOT OLD.type
-                OR title IS NOT OLD.title
-                OR body IS NOT OLD.body
-                OR data IS NOT OLD.data
-                OR link IS NOT OLD.link
-                OR coalesce(priority, 3) IS NOT OLD.priority
-                OR coalesce(created_at, OLD.created_at) IS NOT OLD.created_at
-                OR expires_at IS NOT OLD.expires_at
-            THEN CAST((julianday('now') - 2440587.5) * 86400000 + 0.5
-                AS INTEGER)
-            ELSE OLD.updated_at END
-    WHERE id = (SELECT id FROM scratch WHERE kind = 'tidying');
-    UPDATE notifications SET read_at = 0
-    WHERE id = (SELECT id FROM scratch WHERE kind = 'tidying')
-        AND read_at IS NULL
-        AND id <= (SELECT read_through FROM read_marks
-            WHERE user_id = NEW.user_id)
-        AND (OLD.read_at IS NOT NULL OR NEW.user_id IS NOT OLD.user_id
-            OR (EXISTS (SELECT 1 FROM scratch
-                    WHERE kind = 'update names read_at' AND id = NEW.id)
-                AND NOT EXISTS (SELECT 1 FROM scratch
-                    WHERE kind = 'update names title' AND id = NEW.id)));
-    UPDATE scratch SET id = NULL
-    WHERE kind IN ('tidying', 'update names read_at', 'update names title',
-            'replaced notification')
-        AND id = NEW.id;
-
     INSERT INTO events(user_id, action, notification_id)
         SELECT OLD.user_id, 'deleted', OLD.id
         WHERE NEW.user_id IS NOT OLD.user_id;
@@ -295,31 +271,129 @@ BEGIN
     DELETE FROM receipts
     WHERE OLD.user_id = '*' AND NEW.user_id <> '*'
         AND notification_id = OLD.id;
+    INSERT INTO new_broadcasts(id)
+        SELECT NEW.id WHERE NEW.user_id = '*' AND OLD.user_id <> '*';
 
     INSERT INTO events(user_id, action, notification_id)
-        SELECT n.user_id, 'updated', n.id
-        FROM notifications n
-        WHERE n.id = NEW.id AND n.user_id IS OLD.user_id
-            AND (n.type IS NOT OLD.type
-                OR n.title IS NOT OLD.title
-                OR n.body IS NOT OLD.body
-                OR n.data IS NOT OLD.data
-                OR n.link IS NOT OLD.link
-                OR n.priority IS NOT OLD.priority
-                OR n.created_at IS NOT OLD.created_at
-                OR n.updated_at IS NOT OLD.updated_at
-                OR n.expires_at IS NOT OLD.expires_at);
+        SELECT NEW.user_id, 'updated', NEW.id
+        WHERE NEW.user_id IS OLD.user_id
+            AND (coalesce(NEW.updated_at, OLD.updated_at)
+                    IS NOT OLD.updated_at
+                OR NEW.title IS NOT OLD.title
+                OR NEW.body IS NOT OLD.body
+                OR NEW.data IS NOT OLD.data
+                OR NEW.link IS NOT OLD.link
+                OR NEW.expires_at IS NOT OLD.expires_at
+                OR coalesce(NEW.type, 'info') IS NOT OLD.type
+                OR coalesce(NEW.priority, 3) IS NOT OLD.priority
+                OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at);
+    -- A read_at that was set to NULL says unread (see the next trigger).
     INSERT INTO events(user_id, action, notification_id)
         SELECT NEW.user_id,
-            CASE WHEN is_read THEN 'read' ELSE 'unread' END, NEW.id
-        FROM (SELECT
-                coalesce(OLD.read_at > 0, n.id <= m.read_through, 0) AS was_read,
-                coalesce(n.read_at > 0, n.id <= m.read_through, 0) AS is_read
-            FROM notifications n
-            LEFT JOIN read_marks m ON m.user_id = n.user_id
-            WHERE n.id = NEW.id AND n.user_id = OLD.user_id
-                AND n.user_id <> '*')
-        WHERE was_read <> is_read;
+            CASE WHEN NEW.read_at > 0 THEN 'read' ELSE 'unread' END, NEW.id
+        WHERE NEW.read_at IS NOT OLD.read_at
+            AND NEW.user_id IS OLD.user_id AND NEW.user_id <> '*'
+            AND coalesce(NEW.read_at > 0, 0) <> coalesce(OLD.read_at > 0,
+                OLD.id <= (SELECT read_through FROM read_marks
+                    WHERE user_id = OLD.user_id), 0);
+    INSERT INTO unread_requests(id, user_id, was_user_id)
+        SELECT NEW.id, NEW.user_id, OLD.user_id
+        WHERE OLD.read_at IS NULL AND NEW.read_at IS NULL
+            AND EXISTS (SELECT 1 FROM scratch
+                WHERE kind IN ('update names read_at', 'update names title')
+                    AND id = OLD.id);
+END;
+
+-- updated_at, where the writer did not set it; defaults for explicit NULLs; and
+-- a read_at that was set to NULL at or below the watermark, or came there from
+-- another user, is 0.
+CREATE TRIGGER IF NOT EXISTS notifications_after_update_corrections
+AFTER UPDATE ON notifications
+WHEN (NEW.type IS NULL OR NEW.priority IS NULL
+        OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
+        OR (NEW.updated_at IS OLD.updated_at
+            AND (NEW.user_id IS NOT OLD.user_id
+                OR NEW.title IS NOT OLD.title
+                OR NEW.body IS NOT OLD.body
+                OR NEW.data IS NOT OLD.data
+                OR NEW.link IS NOT OLD.link
+                OR NEW.expires_at IS NOT OLD.expires_at
+                OR coalesce(NEW.type, 'info') IS NOT OLD.type
+                OR coalesce(NEW.priority, 3) IS NOT OLD.priority
+                OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at))
+        OR (NEW.read_at IS NULL
+            AND (OLD.read_at IS NOT NULL OR NEW.user_id IS NOT OLD.user_id)
+            AND NEW.id <= (SELECT read_through FROM read_marks
+                WHERE user_id = NEW.user_id)))
+    AND NOT EXISTS (SELECT 1 FROM scratch
+        WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
+BEGIN
+    INSERT INTO notification_corrections(id, created_at, updated_at, read_at)
+        SELECT NEW.id, OLD.created_at,
+            CASE WHEN coalesce(NEW.updated_at, OLD.updated_at)
+                    IS OLD.updated_at
+                AND (NEW.user_id IS NOT OLD.user_id
+                    OR NEW.title IS NOT OLD.title
+                    OR NEW.body IS NOT OLD.body
+                    OR NEW.data IS NOT OLD.data
+                    OR NEW.link IS NOT OLD.link
+                    OR NEW.expires_at IS NOT OLD.expires_at
+                    OR coalesce(NEW.type, 'info') IS NOT OLD.type
+                    OR coalesce(NEW.priority, 3) IS NOT OLD.priority
+                    OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at)
+            THEN CAST((julianday('now') - 2440587.5) * 86400000 + 0.5
+                AS INTEGER)
+            ELSE coalesce(NEW.updated_at, OLD.updated_at) END,
+            (SELECT 0 FROM read_marks
+            WHERE user_id = NEW.user_id AND read_through >= NEW.id
+                AND (OLD.read_at IS NOT NULL
+                    OR NEW.user_id IS NOT OLD.user_id));
+END;
+
+-- `SET read_at = NULL` on a row that only the watermark makes read asks for
+-- unread.  In a statement that sets the title too it asks for nothing: that is
+-- a program that writes back the whole row.  Which columns a statement names,
+-- only UPDATE OF can see.
+CREATE TRIGGER IF NOT EXISTS notifications_before_update_of_read_at
+BEFORE UPDATE OF read_at ON notifications
+WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL
+    AND OLD.id <=
+        (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
+    AND NOT EXISTS (SELECT 1 FROM scratch
+        WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
+BEGIN
+    UPDATE scratch SET id = OLD.id WHERE kind = 'update names read_at';
+END;
+
+CREATE TRIGGER IF NOT EXISTS notifications_before_update_of_title
+BEFORE UPDATE OF title ON notifications
+WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL
+    AND OLD.id <=
+        (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
+BEGIN
+    UPDATE scratch SET id = OLD.id WHERE kind = 'update names title';
+END;
+
+-- A procedure: what these two have seen, once the row is written.
+CREATE VIEW IF NOT EXISTS unread_requests AS
+    SELECT NULL AS id, NULL AS user_id, NULL AS was_user_id WHERE 0;
+
+CREATE TRIGGER IF NOT EXISTS unread_requests_insert
+INSTEAD OF INSERT ON unread_requests
+BEGIN
+    UPDATE scratch SET id = NULL
+    WHERE kind = 'update names read_at'
+        AND (NEW.user_id <> NEW.was_user_id
+            OR EXISTS (SELECT 1 FROM scratch
+                WHERE kind = 'update names title' AND id = NEW.id));
+    UPDATE scratch SET id = NULL WHERE kind = 'update names title';
+    INSERT INTO notification_corrections(id, read_at)
+        SELECT id, 0 FROM scratch
+        WHERE kind = 'update names read_at' AND id IS NOT NULL;
+    INSERT INTO events(user_id, action, notification_id)
+        SELECT NEW.user_id, 'unread', id FROM scratch
+        WHERE kind = 'update names read_at' AND id IS NOT NULL;
+    UPDATE scratch SET id = NULL WHERE kind = 'update names read_at';
 END;
 
 CREATE TRIGGER IF NOT EXISTS notifications_after_delete
@@ -331,7 +405,8 @@ BEGIN
     DELETE FROM receipts
     WHERE OLD.user_id = '*' AND notification_id = OLD.id
         AND NOT EXISTS (SELECT 1 FROM scratch
-            WHERE kind = 'replaced notification' AND id = OLD.id);
+            WHERE kind = 'replaced notification' AND id = OLD.id
+                AND event IS NOT NULL);
 END;
 
 COMMIT;

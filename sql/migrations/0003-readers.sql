@@ -49,7 +49,7 @@ BEGIN
 END;
 
 -- A procedure: write the events of a receipt that was (read_at, deleted_at) and
--- is now what the table says.
+-- is now what the table says; none without a broadcast.
 CREATE VIEW IF NOT EXISTS receipt_changes AS
     SELECT NULL AS user_id, NULL AS notification_id,
         NULL AS read_at, NULL AS deleted_at
@@ -62,9 +62,11 @@ BEGIN
         SELECT NEW.user_id,
             CASE WHEN NEW.deleted_at IS NULL THEN 'deleted' ELSE 'created' END,
             NEW.notification_id
-        WHERE (NEW.deleted_at IS NULL) IS NOT (SELECT max(deleted_at) IS NULL
-            FROM receipts WHERE user_id = NEW.user_id
-                AND notification_id = NEW.notification_id);
+        FROM notifications n
+        LEFT JOIN receipts r
+            ON r.user_id = NEW.user_id AND r.notification_id = n.id
+        WHERE n.id = NEW.notification_id AND n.user_id = '*'
+            AND (r.deleted_at IS NULL) <> (NEW.deleted_at IS NULL);
     -- One that comes back comes as unread.
     INSERT INTO events(user_id, action, notification_id)
         SELECT NEW.user_id, CASE WHEN is_read THEN 'read' ELSE 'unread' END,
@@ -78,12 +80,15 @@ BEGIN
             LEFT JOIN receipts r
                 ON r.user_id = NEW.user_id AND r.notification_id = n.id
             LEFT JOIN read_marks m ON m.user_id = NEW.user_id
-            WHERE n.id = NEW.notification_id AND r.deleted_at IS NULL)
+            WHERE n.id = NEW.notification_id AND n.user_id = '*'
+                AND r.deleted_at IS NULL)
         WHERE was_read <> is_read;
 END;
 
 CREATE TRIGGER IF NOT EXISTS receipts_after_insert
 AFTER INSERT ON receipts
+WHEN NOT EXISTS (SELECT 1 FROM scratch
+    WHERE kind = 'tidying' AND id = NEW.notification_id)
 BEGIN
     -- Only of a replaced one.
     UPDATE scratch SET user_id = NEW.user_id
@@ -134,11 +139,9 @@ BEGIN
         VALUES (OLD.user_id, OLD.notification_id, OLD.read_at, OLD.deleted_at);
 END;
 
--- Not where it goes because the broadcast has gone.
+-- Where it goes because the broadcast has gone, that writes nothing.
 CREATE TRIGGER IF NOT EXISTS receipts_after_delete
 AFTER DELETE ON receipts
-WHEN EXISTS (SELECT 1 FROM notifications
-    WHERE id = OLD.notification_id AND user_id = '*')
 BEGIN
     INSERT INTO receipt_changes(user_id, notification_id, read_at, deleted_at)
         VALUES (OLD.user_id, OLD.notification_id, OLD.read_at, OLD.deleted_at);

@@ -51,7 +51,7 @@ SELECT (SELECT count(*) FROM notifications
           AND n.user_id = '*'
           AND (n.expires_at IS NULL OR n.expires_at > :now))
 
--- :types is ",a,b," or NULL.
+-- :types is ",a,b," or NULL.  A type with a comma in it can't be asked for.
 -- name: store_list
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at,
@@ -61,7 +61,8 @@ SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
 FROM notifications AS n
 WHERE n.user_id = :user AND n.id < :before
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 UNION ALL
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at,
@@ -72,7 +73,8 @@ FROM notifications AS n
 LEFT JOIN receipts AS r ON r.user_id = :user AND r.notification_id = n.id
 WHERE n.user_id = '*' AND n.id < :before AND r.deleted_at IS NULL
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 ORDER BY 1 DESC
 
 -- The same for ?unread=1, in the four ranges of store_unread_count.
@@ -83,14 +85,16 @@ FROM notifications AS n
 WHERE n.user_id = :user AND n.read_at IS NULL
   AND n.id > :through AND n.id < :before
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 UNION ALL
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at, NULL, n.expires_at
 FROM notifications AS n
 WHERE n.user_id = :user AND n.read_at = 0 AND n.id < :before
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 UNION ALL
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at, NULL, n.expires_at
@@ -99,7 +103,8 @@ LEFT JOIN receipts AS r ON r.user_id = :user AND r.notification_id = n.id
 WHERE n.user_id = '*' AND n.id > :through AND n.id < :before
   AND coalesce(r.read_at, 0) <= 0 AND r.deleted_at IS NULL
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 UNION ALL
 SELECT r.notification_id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at, NULL, n.expires_at
@@ -109,7 +114,8 @@ WHERE r.user_id = :user AND r.notification_id <= :through
   AND r.notification_id < :before AND r.read_at = 0 AND r.deleted_at IS NULL
   AND n.user_id = '*'
   AND (n.expires_at IS NULL OR n.expires_at > :now)
-  AND (:types IS NULL OR instr(:types, ',' || n.type || ',') > 0)
+  AND (:types IS NULL OR (instr(:types, ',' || n.type || ',') > 0
+                          AND instr(n.type, ',') = 0))
 ORDER BY 1 DESC
 
 -- Whoever's it is: the state is that of its user, or of :user for a broadcast.

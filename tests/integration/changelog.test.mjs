@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 
 import { startServer } from './lib/harness.mjs';
-import { quote } from './lib/writer.mjs';
+import { insertAll } from './lib/writer.mjs';
 
 const DOC = '/usr/share/doc';
 const ENTRIES = 12_000;
@@ -67,6 +67,8 @@ function readEntries() {
 }
 
 const COLUMNS = ['user_id', 'type', 'title', 'body', 'link', 'priority'];
+const onlyColumns = (entry) =>
+	Object.fromEntries(COLUMNS.map((name) => [name, entry[name]]));
 const csvField = (value) => `"${String(value).replaceAll('"', '""')}"`;
 
 let server;
@@ -134,18 +136,12 @@ INSERT INTO notifications(${names}) SELECT ${names} FROM staging ORDER BY rowid;
 DROP TABLE staging;
 `);
 
-	// … the other comes as INSERTs, a few to a transaction.
+	// … the other comes as INSERTs of a few rows.
 	const db = server.writer();
 	for (let at = half; at < entries.length; ) {
 		const size = 1 + ((at * 31) % 40);
-		const rows = entries
-			.slice(at, Math.min(at + size, entries.length))
-			.map(
-				(entry) =>
-					`INSERT INTO notifications(${names}) VALUES ` +
-					`(${COLUMNS.map((name) => quote(entry[name])).join(', ')});`,
-			);
-		await db.exec(`BEGIN IMMEDIATE;\n${rows.join('\n')}\nCOMMIT;`);
+		const rows = entries.slice(at, at + size);
+		await db.exec(insertAll(rows.map(onlyColumns)));
 		at += rows.length;
 	}
 	await imported;

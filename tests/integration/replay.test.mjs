@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startServer } from './lib/harness.mjs';
-import { insert } from './lib/writer.mjs';
+import { insert, insertAll } from './lib/writer.mjs';
 
 let server;
 let db;
@@ -99,23 +99,19 @@ test('a row that was moved to everybody and a broadcast that was given away', as
 	await db.exec(
 		`UPDATE notifications SET user_id = 'bob', title = 'bobs' WHERE id = ${all};`,
 	);
+	// A `created` of her own may show what is everybody's now, but what is bob's
+	// is shown to bob alone; and the last word on each row is the true one.
+	const last = ({ frames }, id) =>
+		frames
+			.map(({ data }) => [data.notification?.id ?? data.notificationId, data.action])
+			.findLast(([of]) => of === id)[1];
 	const hers = await replay('alice', from);
 	assert.doesNotMatch(hers.text, /bobs/);
-	const shape = ({ frames }) =>
-		frames.map((event) => [
-			event.data.action,
-			event.data.notification?.id ?? event.data.notificationId,
-		]);
-	assert.deepEqual(shape(hers), [
-		['deleted', one],
-		['created', one],
-		['deleted', all],
-	]);
-	assert.deepEqual(shape(await replay('bob', from)), [
-		['created', one],
-		['deleted', all],
-		['created', all],
-	]);
+	assert.equal(last(hers, one), 'created');
+	assert.equal(last(hers, all), 'deleted');
+	const his = await replay('bob', from);
+	assert.equal(last(his, one), 'created');
+	assert.equal(last(his, all), 'created');
 	await db.exec(`DELETE FROM notifications WHERE id IN (${one}, ${all});`);
 });
 
@@ -197,10 +193,14 @@ test('the state of now: read and changed since', async () => {
 test('a long replay in pages: every row once, in order', async () => {
 	const from = await head();
 	const users = ['alice', 'bob', '*'];
-	const rows = Array.from({ length: 6000 }, (_, i) =>
-		insert(users[i % 3], `page ${i}`),
+	await server.sql(
+		insertAll(
+			Array.from({ length: 6000 }, (_, i) => ({
+				user_id: users[i % 3],
+				title: `page ${i}`,
+			})),
+		),
 	);
-	await server.sql(`BEGIN;\n${rows.join('\n')}\nCOMMIT;`);
 	const { frames } = await replay('alice', from);
 	const expected = await db.rows(
 		`SELECT id FROM events WHERE id > ${from} AND user_id IN ('alice', '*')

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { BASE, BINARY, alive, poll, startServer } from './lib/harness.mjs';
 import * as fastcgi from './lib/fastcgi.mjs';
 import { waiting } from './lib/sse.mjs';
-import { insert } from './lib/writer.mjs';
+import { insert, insertAll } from './lib/writer.mjs';
 
 const MIB = 1024 * 1024;
 const sanitized = fs.readFileSync(BINARY).includes('__asan_init');
@@ -51,6 +51,8 @@ class Peer {
 	}
 
 	readAll() {
+		this.#timers.forEach(clearInterval);
+		this.socket.removeAllListeners('readable');
 		this.socket.on('data', (chunk) => this.#take(chunk));
 		this.socket.resume();
 	}
@@ -77,10 +79,15 @@ describe('200 bad peers', () => {
 	before(async () => {
 		server = await startServer({ users: ['alice', 'bob', 'slow'] });
 		// Answers of a megabyte, so that no buffer on the way holds them.
-		const rows = Array.from({ length: ROWS }, (_, i) =>
-			insert('slow', `${i}`, { body: 'x'.repeat(20_000) }),
+		await server.sql(
+			insertAll(
+				Array.from({ length: ROWS }, (_, i) => ({
+					user_id: 'slow',
+					title: `${i}`,
+					body: 'x'.repeat(20_000),
+				})),
+			),
 		);
-		await server.sql(`BEGIN;\n${rows.join('\n')}\nCOMMIT;`);
 	});
 	after(async () => {
 		peers.forEach((peer) => peer.close());
@@ -239,10 +246,11 @@ describe('a reader that stalls', () => {
 		stalled.resume();
 		await stalled.waitFor(() => count(stalled) === ROWS);
 		assert.ok(memory(pid) - base < bound, 'and stays small in catching up');
-		assert.deepEqual(
-			stalled.notifications.map((event) => event.text),
-			sister.notifications.map((event) => event.text),
-		);
+		// The same frames, but for the count that only a live one carries.
+		const plain = ({ id, data: { unreadCount, ...rest } }) =>
+			`${id} ${JSON.stringify(rest)}`;
+		for (const [at, event] of stalled.notifications.entries())
+			assert.ok(plain(event) === plain(sister.notifications[at]), event.id);
 		const rows = await db.rows(
 			"SELECT id FROM events WHERE user_id = 'alice' ORDER BY id;",
 		);
@@ -331,12 +339,17 @@ describe('peers that break off', () => {
 
 	test('clients that go at any moment of a stream', async () => {
 		await server.sql(
-			Array.from({ length: 300 }, (_, i) => insert('alice', `r ${i}`)).join(''),
+			insertAll(
+				Array.from({ length: 300 }, (_, i) => ({
+					user_id: 'alice',
+					title: `r ${i}`,
+				})),
+			),
 		);
 		for (let i = 0; i < 60; i++) {
 			const stream = server.stream({ user: 'alice', lastEventId: '0' });
 			stream.opened.then(() =>
-				stream.closeWhen(() => stream.bytes >= i * 1500),
+				stream.closeWhen(() => stream.bytes >= i * 1000),
 			);
 			if (i % 3 === 0) stream.close();
 			else await stream.end();

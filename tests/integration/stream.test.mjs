@@ -14,7 +14,7 @@ import {
 	startServer,
 	temporaryFolder,
 } from './lib/harness.mjs';
-import { insert } from './lib/writer.mjs';
+import { insert, insertAll } from './lib/writer.mjs';
 
 const action = (name) => (event) =>
 	event.event === 'notification' && event.data.action === name;
@@ -159,10 +159,13 @@ describe('frames', () => {
 		for (const others of [10, 498, 499, 500, 998, 2500]) {
 			const stream = await server.openStream({ user: 'alice' });
 			let unread = stream.events[0].data.unreadCount;
-			const rows = ['first', ...Array(others).fill(null), 'last'].map((title) =>
-				title ? insert('alice', title) : insert('nobody', 'x'),
+			await server.sql(
+				insertAll([
+					{ user_id: 'alice', title: 'first' },
+					...Array(others).fill({ user_id: 'nobody', title: 'x' }),
+					{ user_id: 'alice', title: 'last' },
+				]),
 			);
-			await server.sql(`BEGIN;\n${rows.join('\n')}\nCOMMIT;`);
 			await stream.until((e) => e.data.notification?.title === 'last');
 			for (const event of stream.notifications) {
 				unread++;
@@ -552,10 +555,8 @@ describe('ends of streams', () => {
 	});
 
 	const revocations = {
-		'the tool revokes the session': async (db, secret) => {
-			const { stdout } = await server.tool('session', 'list');
-			assert.match(stdout, /dave/);
-			const done = await server.tool('session', 'revoke', secret);
+		'the tool revokes the session': async (db, secret, id) => {
+			const done = await server.tool('session', 'revoke', String(id));
 			assert.equal(done.code, 0, done.stderr);
 		},
 		'DELETE FROM sessions': (db, secret, id) =>
@@ -800,13 +801,8 @@ describe('SIGTERM', () => {
 		const waits = new Set(ends.map((end) => end.data.retryAfterMs));
 		assert.ok(waits.size > 10, `${waits.size} different waits of 40`);
 		await poll('the responder to exit', () => !alive(pid));
-		await server.responderPid();
 		// END_REQUEST came before the end: nothing for lighttpd to complain of.
-		// (That its child has exited, it may say.)
-		const said = errors()
-			.slice(before.length)
-			.filter((line) => !/child (exited|process)|spawn|pid/i.test(line));
-		assert.deepEqual(said, []);
+		assert.deepEqual(errors().slice(before.length), []);
 		// What was written meanwhile is there for those who come back.
 		await server.sql(insert('*', 'while away'));
 		const back = await server.openStream({

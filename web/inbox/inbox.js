@@ -333,7 +333,11 @@ async function main() {
 	});
 	page['read-all'].addEventListener('click', () =>
 		attempt(client.readAll()));
-	page.retry.addEventListener('click', () => client.retryNow());
+	// Signed out: the demo may have been started anew, with new sessions.
+	page.retry.addEventListener('click', () =>
+		client.snapshot.status === 'error'
+			? location.reload()
+			: client.retryNow());
 	page.more.addEventListener('click', () => {
 		shown += SHOWN_STEP;
 		drawSoon();

@@ -31,8 +31,7 @@ export function isSettled({ notes, unread }, op) {
 		![...notes].some(([id, note]) => id <= op.through && stands(note));
 }
 
-// Whether it is read, or null for one that is being deleted. News that is later
-// than what a change was made upon is not covered by it.
+// Whether it is read, or null for one that is being deleted.
 export function overlay(state, note) {
 	const { id } = note.notification;
 	let { read } = note;
@@ -40,8 +39,6 @@ export function overlay(state, note) {
 	for (const op of state.pending) {
 		if (op.kind === 'deleted' && op.id === id)
 			return null;
-		if (newer(note.readFrom, op.since))
-			continue;
 		if (op.kind === 'all-read' ? id <= op.through : op.id === id)
 			read = op.kind !== 'unread';
 	}

@@ -81,9 +81,17 @@ function allPids() {
 	return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
 }
 
+// A dead process may be a zombie, but one whose first thread has ended while
+// others are still at it holds its sockets.
 export function alive(pid) {
 	const now = stat(pid);
-	return now !== null && now.state !== 'Z' && now.state !== 'X';
+	if (now === null || now.state === 'X') return false;
+	if (now.state !== 'Z') return true;
+	try {
+		return fs.readdirSync(`/proc/${pid}/task`).length > 1;
+	} catch {
+		return false;
+	}
 }
 
 function descendants(root) {
@@ -190,11 +198,12 @@ class Server {
 			args.push('--set', `${key}=${value}`);
 		for (const [key, value] of Object.entries(env))
 			args.push('--env', `${key}=${value}`);
-		this.child = spawn(path.join(ROOT, 'scripts/serve'), [...args, ...this.args], {
-			stdio: ['ignore', 'pipe', 'pipe'],
-			env: { ...process.env, ...env },
-		});
-		liveServers.add(this);
+		// It goes when this process goes, however that happens.
+		this.child = spawn(
+			'setpriv',
+			['--pdeathsig', 'TERM', path.join(ROOT, 'scripts/serve'), ...args, ...this.args],
+			{ stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
+		);
 		let wake = () => {};
 		const keep = (chunk) => {
 			this.#output += chunk;
@@ -205,7 +214,6 @@ class Server {
 		this.exited = new Promise((resolve) => {
 			this.child.on('close', (code, signal) => {
 				this.#exit = { code, signal };
-				liveServers.delete(this);
 				wake();
 				resolve(this.#exit);
 			});
@@ -415,13 +423,30 @@ class Server {
 		});
 	}
 
-	// kill -9 (or another signal that ends it); the next request starts another.
-	async killResponder(signal = 'SIGKILL') {
+	// kill -9; lighttpd starts another one.
+	async killResponder() {
 		const pid = await this.responderPid();
-		process.kill(pid, signal);
+		process.kill(pid, 'SIGKILL');
 		this.kills++;
 		await poll('the responder to be gone', () => !alive(pid));
 		return pid;
+	}
+
+	// Runs something while no responder runs and none is started: lighttpd, which
+	// would, sleeps.
+	async whileDown(action) {
+		const responder = await this.responderPid();
+		const webServer = stat(responder).ppid;
+		process.kill(webServer, 'SIGSTOP');
+		try {
+			process.kill(responder, 'SIGKILL');
+			this.kills++;
+			await poll('the responder to be gone', () => !alive(responder));
+			await action();
+		} finally {
+			process.kill(webServer, 'SIGCONT');
+		}
+		await this.healthy();
 	}
 
 	// scripts/serve restarts lighttpd on SIGHUP; the responder goes with it.
@@ -540,12 +565,6 @@ export function sanitizerReports(dir) {
 		.filter((text) => text.trim())
 		.map((text) => `sanitizer: ${text.slice(0, 6000)}`);
 }
-
-// A test that dies must not leave a web server behind.
-const liveServers = new Set();
-process.on('exit', () => {
-	for (const server of liveServers) server.child.kill('SIGTERM');
-});
 
 export function temporaryFolder() {
 	return fs.mkdtempSync(path.join(os.tmpdir(), 'belfry-test-'));

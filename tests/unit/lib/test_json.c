@@ -375,6 +375,8 @@ static void numbers_keep_their_digits(void **state)
 	    "1.0",
 	    "1e5",
 	    "1E400",
+	    "1e+000",
+	    "-0e+000",
 	    "9223372036854775807",
 	    "9223372036854775808",
 	    "-9223372036854775808",
@@ -435,7 +437,7 @@ static void every_byte_at_every_place(void **state)
 {
 	char text[24];
 	struct buf b;
-	size_t at;
+	size_t at, i;
 	int c;
 
 	(void)state;
@@ -449,6 +451,8 @@ static void every_byte_at_every_place(void **state)
 			text[at] = (char)c;
 			buf_reset(&b);
 			json_write_string(&b, expected);
+			for (i = 0; i < b.len; i++)
+				assert_true((unsigned char)b.data[i] >= 0x20);
 			root = parsed(buf_span(&b));
 			if (c == 0 || c >= 0x80) {
 				assert_int_equal(json_string(root).len,

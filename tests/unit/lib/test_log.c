@@ -127,12 +127,19 @@ static void a_line_stays_one_line_and_is_bounded(void **state)
 	assert_string_equal(line + len - 4, "…\n");
 }
 
-static void errno_survives(void **state)
+static void errno_survives_a_line_that_can_not_be_written(void **state)
 {
-	(void)state;
+	struct capture *c = *state;
+	int pipe_end = dup(STDERR_FILENO);
+
+	close(STDERR_FILENO);
 	errno = ENOTTY;
 	log_info("errno", "x=1");
 	assert_int_equal(errno, ENOTTY);
+	dup2(pipe_end, STDERR_FILENO);
+	close(pipe_end);
+	log_info("errno", "x=2");
+	assert_string_equal(captured(c) + 24, " info errno x=2\n");
 }
 
 /* Every line is printed or counted, and what is counted is told.  It has to
@@ -171,6 +178,9 @@ static void a_flood_is_counted(void **state)
 	if (within_a_second)
 		assert_int_equal(printed + told, sent);
 	assert_true(told > 0);
+	/* Once: the next line does not tell it again. */
+	log_info("flood", "n=%d", sent);
+	assert_null(strstr(captured(*state), "suppressed"));
 }
 
 static void debug_is_never_limited(void **state)
@@ -234,7 +244,8 @@ static void outside_text_is_made_safe(void **state)
 
 static void outside_text_is_cut(void **state)
 {
-	char text[1000], out[LOG_TEXT_BYTES];
+	/* Longer than it has to be, so that what is too long shows. */
+	char text[1000], out[2 * LOG_TEXT_BYTES];
 	size_t len;
 
 	(void)state;
@@ -255,7 +266,7 @@ int main(void)
 	    CAPTURED(a_line_has_time_level_event_fields),
 	    CAPTURED(the_level_decides),
 	    CAPTURED(a_line_stays_one_line_and_is_bounded),
-	    CAPTURED(errno_survives),
+	    CAPTURED(errno_survives_a_line_that_can_not_be_written),
 	    CAPTURED(a_flood_is_counted),
 	    CAPTURED(debug_is_never_limited),
 	    CAPTURED(threads_do_not_mix_lines),
