@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/db.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "notification.h"
 #include "store.h"
 
@@ -123,6 +124,10 @@ int cmd_init(int argc, char **argv, struct err *err)
 		goto out;
 	if (demo && add_demos(cmd.db, err) < 0)
 		goto out;
+	/* So that the file alone, copied now, is the whole database.  A reader
+	 * may be in the way; then it is whole together with its -wal. */
+	if (db_exec(cmd.db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL) < 0)
+		log_debug("init", "detail=\"no checkpoint\"");
 	puts(cmd.path);
 	result = 0;
 out:

@@ -244,8 +244,14 @@ static void stream_ready(struct loop_io *io, uint32_t events)
 	ssize_t n;
 
 	if (events & (EVENTS_READING | EPOLLHUP | EPOLLERR)) {
-		/* A web server has nothing more to say than that it is gone. */
+		/* A web server has nothing more to say than that its client
+		 * is gone.  It wants the end of the response all the same. */
 		n = recv(s->fd, trash, sizeof(trash), MSG_DONTWAIT);
+		if (n == 0 && s->state != STREAM_BLOCKED &&
+		    s->state < STREAM_ENDING) {
+			hub_finish_stream(hub, s);
+			return;
+		}
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 			hub_kill_stream(hub, s);
 			return;

@@ -9,6 +9,7 @@
  *
  * Streams that are not live are passed over: they read the journal themselves.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -17,6 +18,7 @@
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "store.h"
 
 /* Above this many users in one page a count for each would cost more than
@@ -143,40 +145,45 @@ static void make_frames(struct hub *hub, struct db *db)
 }
 
 /* A user who hid a broadcast must not see it again because it was updated. */
-static void mark_hiding_users(struct hub *hub, struct db *db)
+static void note_hidden(struct hub *hub, struct db *db, int row)
 {
+	struct page_hidden *hidden;
 	struct db_stmt *s;
+	struct user *user;
 
-	for (int i = 0; i < hub->row_count; i++) {
-		struct page_row *r = &hub->rows[i];
-
-		if (r->user || r->action != JOURNAL_UPDATED ||
-		    db_query(db, DB_HIDDEN_USERS, &s, NULL) < 0)
+	if (db_query(db, DB_HIDDEN_USERS, &s, NULL) < 0)
+		return;
+	db_bind_int(s, ":id", hub->rows[row].notification_id);
+	while (db_step(s, NULL) > 0) {
+		user = hub_find_user(hub, db_text(s, 0));
+		if (!user)
 			continue;
-		db_bind_int(s, ":id", r->notification_id);
-		while (db_step(s, NULL) > 0) {
-			struct user *user = hub_find_user(hub, db_text(s, 0));
-
-			if (!user)
-				continue;
-			if (!user->page_touched)
-				user->page_first = -1;
-			user->page_touched = user->page_hides = true;
-		}
+		hidden = mem_new(sizeof(*hidden));
+		hidden->row = row;
+		LL_PREPEND(user->page_hidden, hidden);
 	}
 }
 
-static bool hidden_from(struct db *db, const struct user *user,
-			const struct page_row *r)
+static void note_all_hidden(struct hub *hub, struct db *db)
 {
-	struct span id = {user->id, user->id_len};
+	for (int i = 0; i < hub->row_count; i++)
+		if (!hub->rows[i].user &&
+		    hub->rows[i].action == JOURNAL_UPDATED)
+			note_hidden(hub, db, i);
+}
 
-	return user->page_hides && !r->user && r->action == JOURNAL_UPDATED &&
-	       store_is_hidden(db, id, r->notification_id, NULL) > 0;
+static bool is_hidden(const struct user *user, int row)
+{
+	const struct page_hidden *hidden;
+
+	LL_FOREACH(user->page_hidden, hidden)
+	if (hidden->row == row)
+		return true;
+	return false;
 }
 
 /* Indexes of the rows this user sees, in order: own and broadcasts merged. */
-static unsigned merge(struct hub *hub, struct db *db, const struct user *user,
+static unsigned merge(const struct hub *hub, const struct user *user,
 		      const int *broadcasts, int broadcast_count, int *out)
 {
 	int own = user->page_touched ? user->page_first : -1, b = 0;
@@ -191,7 +198,7 @@ static unsigned merge(struct hub *hub, struct db *db, const struct user *user,
 		} else {
 			next = broadcasts[b++];
 		}
-		if (!hidden_from(db, user, &hub->rows[next]))
+		if (!is_hidden(user, next))
 			out[n++] = next;
 	}
 	return n;
@@ -217,7 +224,7 @@ static void send_to(struct hub *hub, struct stream *s, const int *indexes,
 		hub_send(hub, s, frames, wanted);
 }
 
-static void send_page(struct hub *hub, struct db *db)
+static void send_page(struct hub *hub)
 {
 	int broadcasts[JOURNAL_PAGE_ROWS], indexes[JOURNAL_PAGE_ROWS];
 	struct user *user, *next_user;
@@ -235,7 +242,7 @@ static void send_page(struct hub *hub, struct db *db)
 			user = hub->rows[i].user;
 			if (user->page_first != i)
 				continue;
-			n = merge(hub, db, user, NULL, 0, indexes);
+			n = merge(hub, user, NULL, 0, indexes);
 			DL_FOREACH2(user->streams, s, user_next)
 			send_to(hub, s, indexes, n);
 		}
@@ -243,11 +250,20 @@ static void send_page(struct hub *hub, struct db *db)
 	}
 	HASH_ITER(hh, hub->users, user, next_user)
 	{
-		unsigned n = merge(hub, db, user, broadcasts, count, indexes);
+		unsigned n = merge(hub, user, broadcasts, count, indexes);
 
 		DL_FOREACH2(user->streams, s, user_next)
 		send_to(hub, s, indexes, n);
 	}
+}
+
+static void forget_hidden(struct user *user)
+{
+	struct page_hidden *hidden, *next;
+
+	LL_FOREACH_SAFE(user->page_hidden, hidden, next)
+	free(hidden);
+	user->page_hidden = NULL;
 }
 
 static void forget_page(struct hub *hub)
@@ -264,7 +280,7 @@ static void forget_page(struct hub *hub)
 	}
 	if (broadcasts)
 		HASH_ITER(hh, hub->users, user, next_user)
-	user->page_touched = user->page_hides = false;
+	forget_hidden(user);
 	hub->row_count = 0;
 	hub->page_full = false;
 	buf_reset(&hub->payload);
@@ -281,15 +297,21 @@ static void recall_ahead(struct hub *hub)
 		hub_set_state(hub, s, STREAM_LAGGING);
 }
 
-static void page_end(struct journal_sink *sink, struct db *db, int64_t position)
+static void page_rows_end(struct journal_sink *sink, struct db *db)
 {
 	struct hub *hub = hub_of(sink);
 
+	make_frames(hub, db);
+	note_all_hidden(hub, db);
+}
+
+static void page_end(struct journal_sink *sink, int64_t position)
+{
+	struct hub *hub = hub_of(sink);
+
+	/* Who is cut off from here on keeps a cursor of its own. */
 	if (hub->row_count) {
-		make_frames(hub, db);
-		mark_hiding_users(hub, db);
-		/* From here on who is cut off keeps a cursor of its own. */
-		send_page(hub, db);
+		send_page(hub);
 		forget_page(hub);
 	}
 	hub->page_seen = 0;
@@ -331,6 +353,7 @@ static void rewritten(struct journal_sink *sink, int64_t position)
 void hub_fanout_init(struct hub *hub)
 {
 	hub->sink.row = take_row;
+	hub->sink.page_rows_end = page_rows_end;
 	hub->sink.page_end = page_end;
 	hub->sink.rewritten = rewritten;
 	/* One row more than the page may take: it is the one that fills it. */

@@ -23,7 +23,14 @@ struct user {
 	unsigned count;		/* of streams that are not ending */
 	/* this page's rows of this user: a chain through page_row.next */
 	int page_first, page_last;
-	bool page_touched, page_hides; /* a broadcast is hidden from them */
+	bool page_touched;
+	struct page_hidden *page_hidden; /* broadcasts they have hidden */
+};
+
+/* A broadcast of the page that a user has hidden. */
+struct page_hidden {
+	struct page_hidden *next;
+	int row;
 };
 
 /* A row of the page that is being fanned out. */

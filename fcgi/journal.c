@@ -157,7 +157,7 @@ static void open_database(struct journal *j)
 		log_info("database-usable", "position=%" PRId64, j->position);
 	j->complaint[0] = '\0';
 	j->backoff_ns = 0;
-	j->sink->page_end(j->sink, j->db, j->position);
+	j->sink->page_end(j->sink, j->position);
 }
 
 static void wake(struct journal *j, enum journal_cause cause)
@@ -268,7 +268,7 @@ static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
 	/* The mark comes before anybody is given these ids. */
 	if (journal_head_lock(j->head))
 		journal_head_store(j->head, j->position, j->nonce);
-	j->sink->page_end(j->sink, j->db, j->position);
+	j->sink->page_rows_end(j->sink, j->db);
 	return rc;
 }
 
@@ -299,14 +299,18 @@ static int read_snapshot(struct journal *j, struct err *err)
 
 static int read_page(struct journal *j, struct err *err)
 {
+	int64_t before;
 	int rc;
 
 	if (j->rewritten && journal_start_over(j, err) < 0)
 		return -1;
 	if (db_begin_read(j->db, err) < 0)
 		return -1;
+	before = j->position;
 	rc = read_snapshot(j, err);
 	db_rollback(j->db); /* read only: the cheap way to end it */
+	if (j->position != before)
+		j->sink->page_end(j->sink, j->position);
 	if (rc < 0)
 		return -1;
 	if (j->rewritten)

@@ -72,12 +72,17 @@ enum journal_reset {
 };
 const char *journal_reset_name(enum journal_reset reason);
 
-/* Who listens.  page_end is called within the read transaction of the rows. */
+/* Who listens.  A page is its rows, then page_rows_end, all within one read
+ * transaction, and then page_end, outside of it: what takes long (writing to
+ * streams) must not hold a snapshot, or no checkpoint of anybody gets through.
+ */
 struct journal_sink {
 	/* false: the page is full; the row is taken, the next page follows */
 	bool (*row)(struct journal_sink *sink, const struct journal_row *row);
-	void (*page_end)(struct journal_sink *sink, struct db *db,
-			 int64_t position);
+	/* The last moment to read what belongs to these rows. */
+	void (*page_rows_end)(struct journal_sink *sink, struct db *db);
+	/* Also without rows, to tell where the journal stands. */
+	void (*page_end)(struct journal_sink *sink, int64_t position);
 	/* History is not what it was: every stream starts over at `position`.
 	 */
 	void (*rewritten)(struct journal_sink *sink, int64_t position);

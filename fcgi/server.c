@@ -22,6 +22,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/systemd.h"
 #include "registry.h"
 #include "retention.h"
 #include "server_internal.h"
@@ -224,7 +225,7 @@ static void log_rows_found(struct server *server)
 
 static void stop_if_done(struct server *server)
 {
-	if (server->draining && !server->conn_count &&
+	if ((server->draining || server->single) && !server->conn_count &&
 	    !hub_streams(server->hub) && !server->expiring && !server->looking)
 		loop_stop(server->loop);
 }
@@ -250,6 +251,7 @@ static void drain(struct server *server)
 	if (server->draining)
 		return;
 	server->draining = true;
+	systemd_notify("STOPPING=1");
 	log_info("drain", "streams=%u connections=%u", hub_streams(server->hub),
 		 server->conn_count);
 	registry_drain(server->registry);
@@ -297,7 +299,7 @@ static void start_timer(struct server *server, struct loop_timer *timer,
 		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
 }
 
-static int build(struct server *server, int listen_fd, struct err *err)
+static int build(struct server *server, struct err *err)
 {
 	server->registry = registry_new(server->config->max_streams);
 	if (loop_open(&server->loop, err) < 0 ||
@@ -314,6 +316,12 @@ static int build(struct server *server, int listen_fd, struct err *err)
 	start_timer(server, &server->sweep_timer, sweep);
 	if (server->config->session_query)
 		start_timer(server, &server->sessions_timer, look_at_sessions);
+	return 0;
+}
+
+static int start_listening(struct server *server, int listen_fd,
+			   struct err *err)
+{
 	server->listen_io.ready = listen_ready;
 	/* Whoever gave us the socket gave it blocking; several responders may
 	 * race for one connection. */
@@ -329,31 +337,59 @@ static void take_apart(struct server *server)
 	if (server->loop)
 		loop_deliver_mail(server->loop);
 	conn_close_all(server);
-	if (server->hub)
+	if (server->hub && !server->single)
 		log_rows_found(server);
 	hub_close(server->hub);
 	loop_close(server->loop);
 	registry_free(server->registry);
 }
 
-int server_run(const struct config *config, int listen_fd, struct err *err)
+static struct server *new_server(const struct config *config)
 {
 	struct server *server = mem_new(sizeof(*server));
-	int result;
 
 	server->config = config;
 	server->listen_io.fd = -1;
 	raise_open_files();
 	loop_block_signals();
-	result = build(server, listen_fd, err);
+	return server;
+}
+
+int server_run(const struct config *config, int listen_fd, struct err *err)
+{
+	struct server *server = new_server(config);
+	int result = build(server, err);
+
+	if (result == 0)
+		result = start_listening(server, listen_fd, err);
 	if (result == 0) {
 		log_info("start", "pid=%ld database=\"%s\"", (long)getpid(),
 			 config->database);
+		systemd_notify("READY=1");
 		result = loop_run(server->loop, err);
 	}
 	take_apart(server);
 	if (result == 0)
 		log_info("stop", "pid=%ld", (long)getpid());
+	free(server);
+	return result;
+}
+
+int server_run_one(const struct config *config, struct fcgi_gather *request,
+		   int fd, struct err *err)
+{
+	struct server *server = new_server(config);
+	int result = build(server, err);
+
+	server->single = true;
+	if (result == 0) {
+		conn_answer(server, fd, request);
+		result = loop_run(server->loop, err);
+	} else {
+		fcgi_gather_fini(request);
+		close(fd);
+	}
+	take_apart(server);
 	free(server);
 	return result;
 }

@@ -22,6 +22,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/peer.h"
 #include "server_internal.h"
 
 #define READ_MAX_NS  INT64_C(30000000000)
@@ -53,6 +54,8 @@ static void retire(struct conn *c)
 	c->fd = -1;
 	c->deferred.run = forget_conn;
 	loop_defer(c->server->loop, &c->deferred);
+	if (c->server->single) /* the end of the process waits for it */
+		loop_again(c->server->loop);
 }
 
 void conn_kill(struct conn *c)
@@ -98,15 +101,14 @@ static void work(struct job *job, struct api *api)
 
 static void write_out(struct conn *c)
 {
+	struct iovec iov;
 	ssize_t n;
 
 	while (c->out_offset < c->out.len) {
-		n = send(c->fd, c->out.data + c->out_offset,
-			 c->out.len - c->out_offset,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		iov.iov_base = c->out.data + c->out_offset;
+		iov.iov_len = c->out.len - c->out_offset;
+		n = peer_write(c->fd, &iov, 1);
+		if (n == 0) {
 			loop_change(c->server->loop, &c->io, EPOLLOUT);
 			return;
 		}
@@ -208,7 +210,7 @@ static void conn_ready(struct loop_io *io, uint32_t events)
 	}
 }
 
-void conn_accept(struct server *server, int fd)
+static struct conn *add_conn(struct server *server, int fd)
 {
 	struct conn *c = mem_new(sizeof(*c));
 
@@ -217,13 +219,31 @@ void conn_accept(struct server *server, int fd)
 	c->io.fd = -1;
 	c->io.ready = conn_ready;
 	c->progress_ns = loop_now_ns(server->loop);
-	fcgi_gather_init(&c->gather, API_BODY_MAX_BYTES);
 	DL_APPEND(server->conns, c);
 	server->conn_count++;
+	return c;
+}
+
+void conn_accept(struct server *server, int fd)
+{
+	struct conn *c = add_conn(server, fd);
+
+	fcgi_gather_init(&c->gather, API_BODY_MAX_BYTES);
 	if (loop_watch(server->loop, &c->io, fd, EPOLLIN, NULL) < 0)
 		retire(c);
 	else
 		read_some(c); /* it is there already, as a rule */
+}
+
+void conn_answer(struct server *server, int fd, struct fcgi_gather *request)
+{
+	struct conn *c = add_conn(server, fd);
+
+	c->gather = *request;
+	fcgi_gather_init(request, 0);
+	/* A regular file can't be watched; it is never full either. */
+	loop_watch(server->loop, &c->io, fd, 0, NULL);
+	request_complete(c);
 }
 
 void conn_sweep(struct server *server, int64_t now_ns)

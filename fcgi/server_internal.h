@@ -32,6 +32,7 @@ struct server {
 	struct conn *conns;
 	unsigned conn_count;
 	bool draining, expiring, looking;
+	bool single; /* CGI: ends with the one request */
 	char read_buf[SERVER_READ_BYTES];
 };
 
@@ -55,6 +56,8 @@ struct conn {
 };
 
 void conn_accept(struct server *server, int fd);
+/* A request that is complete (CGI): answers it on fd.  Takes both. */
+void conn_answer(struct server *server, int fd, struct fcgi_gather *request);
 void conn_kill(struct conn *c);
 /* Those that take too long to ask or to read. */
 void conn_sweep(struct server *server, int64_t now_ns);

@@ -73,21 +73,6 @@ int store_unread_count(struct db *db, struct span user, int64_t now_ms,
 	return 0;
 }
 
-int store_is_hidden(struct db *db, struct span user, int64_t notification_id,
-		    struct err *err)
-{
-	struct db_stmt *s;
-	int found;
-
-	if (db_query(db, DB_STORE_HIDDEN, &s, err) < 0)
-		return -1;
-	db_bind_text(s, ":user", user);
-	db_bind_int(s, ":id", notification_id);
-	found = db_step(s, err);
-	db_reset(s);
-	return found;
-}
-
 /* "a,b" becomes ",a,b,", in which ",a," is looked for. */
 static void put_types(struct buf *b, struct span types)
 {

@@ -31,9 +31,6 @@ int store_head(struct db *db, struct store_head *out, struct err *err);
 /* Unread, unexpired, not hidden, broadcasts included. */
 int store_unread_count(struct db *db, struct span user, int64_t now_ms,
 		       int64_t *count, struct err *err);
-/* Did this user hide this broadcast?  1, 0 or -1. */
-int store_is_hidden(struct db *db, struct span user, int64_t notification_id,
-		    struct err *err);
 
 /* ---- reading: store.c ---- */
 

@@ -7,15 +7,13 @@
  */
 #include "stream.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/mem.h"
+#include "lib/peer.h"
 #include "registry.h"
 #include "stream_open.h"
 
@@ -92,20 +90,6 @@ static void note_cursor(struct stream *s, int64_t cursor)
 		s->cursor = cursor;
 }
 
-/* Bytes taken, or -1: the peer is gone. */
-static ssize_t write_some(struct stream *s, struct iovec *iov, unsigned n)
-{
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
-	ssize_t sent;
-
-	do
-		sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
-	return sent;
-}
-
 static void keep_rest(struct stream *s, struct frame *f, size_t offset)
 {
 	s->rest = f;
@@ -125,7 +109,7 @@ static enum stream_sent send_some(struct stream *s, struct frame **frames,
 		iov[i].iov_base = frames[i]->bytes;
 		iov[i].iov_len = frames[i]->len;
 	}
-	sent = write_some(s, iov, n);
+	sent = peer_write(s->fd, iov, n);
 	if (sent < 0)
 		return STREAM_GONE;
 	left = (size_t)sent;
@@ -165,7 +149,7 @@ enum stream_sent stream_send_page(struct stream *s,
 {
 	struct iovec iov = {(char *)(uintptr_t)page->bytes.data,
 			    page->bytes.len};
-	ssize_t sent = write_some(s, &iov, 1);
+	ssize_t sent = peer_write(s->fd, &iov, 1);
 	unsigned i = 0;
 
 	if (sent < 0)
@@ -193,7 +177,7 @@ enum stream_sent stream_flush(struct stream *s)
 		return STREAM_SENT;
 	iov.iov_base = s->rest->bytes + s->rest_offset;
 	iov.iov_len = s->rest->len - s->rest_offset;
-	sent = write_some(s, &iov, 1);
+	sent = peer_write(s->fd, &iov, 1);
 	if (sent < 0)
 		return STREAM_GONE;
 	s->rest_offset += (size_t)sent;

@@ -1,5 +1,5 @@
--- 0002: triggers of `events` and `notifications`: which change writes which
--- event, and what is refused.
+-- 0002: triggers of `events`, and of INSERT and DELETE of `notifications`: which
+-- change writes which event, and what is refused.
 --
 -- How they are written, and why:
 --
@@ -17,6 +17,8 @@
 --   on) its UPDATE fires triggers again, these too with recursive_triggers on.
 --   'tidying' in `scratch` names the row, or the user, for which they are to
 --   be silent then.
+-- * What several triggers do is a procedure: a view without rows, whose INSTEAD
+--   OF INSERT trigger is the body and whose columns are the parameters.
 
 BEGIN IMMEDIATE;
 
@@ -38,7 +40,7 @@ BEGIN
     SELECT RAISE(ABORT, 'events: rows of the journal never change');
 END;
 
--- notifications: what is refused ----------------------------------------------
+-- notifications: INSERT and DELETE --------------------------------------------
 
 CREATE TRIGGER IF NOT EXISTS notifications_before_insert
 BEFORE INSERT ON notifications
@@ -74,7 +76,13 @@ BEGIN
         AND EXISTS (SELECT 1 FROM notifications
             WHERE user_id = NEW.user_id AND dedupe_key = NEW.dedupe_key
                 AND id <> NEW.id);
+END;
 
+CREATE TRIGGER IF NOT EXISTS notifications_before_replace
+BEFORE INSERT ON notifications
+WHEN NEW.id > 0
+    OR (SELECT id FROM scratch WHERE kind = 'replaced notification') IS NOT NULL
+BEGIN
     -- Kept for a replacement that did not happen; then the row was deleted.
     DELETE FROM receipts
     WHERE notification_id =
@@ -92,43 +100,6 @@ BEGIN
         AND (id IS NOT NULL
             OR EXISTS (SELECT 1 FROM notifications WHERE id = NEW.id));
 END;
-
-CREATE TRIGGER IF NOT EXISTS notifications_before_update
-BEFORE UPDATE ON notifications
-BEGIN
-    SELECT CASE
-        WHEN NEW.id IS NOT OLD.id
-        THEN RAISE(ABORT, 'notifications.id: expected the id it has, as clients know it by that')
-        WHEN typeof(NEW.user_id) <> 'text' OR NEW.user_id = ''
-        THEN RAISE(ABORT, 'notifications.user_id: expected a user as text, or ''*'' for everyone')
-        WHEN NEW.title IS NULL
-        THEN RAISE(ABORT, 'notifications.title: expected a text')
-        WHEN NEW.priority IS NOT NULL
-            AND (typeof(NEW.priority) <> 'integer'
-                OR NEW.priority NOT BETWEEN 1 AND 5)
-        THEN RAISE(ABORT, 'notifications.priority: expected an integer from 1 to 5')
-        WHEN (typeof(NEW.created_at) <> 'integer' AND NEW.created_at IS NOT NULL)
-            OR NEW.created_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.created_at: expected Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.updated_at) <> 'integer' AND NEW.updated_at IS NOT NULL)
-            OR NEW.updated_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.updated_at: expected Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
-            OR NEW.read_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.read_at: expected NULL, 0 or Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.expires_at) <> 'integer' AND NEW.expires_at IS NOT NULL)
-            OR NEW.expires_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.expires_at: expected NULL or Unix milliseconds, an integer up to the year 9999')
-        WHEN (NEW.dedupe_key IS NOT OLD.dedupe_key
-                OR NEW.user_id IS NOT OLD.user_id)
-            AND EXISTS (SELECT 1 FROM notifications
-                WHERE user_id = NEW.user_id AND dedupe_key = NEW.dedupe_key
-                    AND id <> NEW.id)
-        THEN RAISE(ABORT, 'notifications.dedupe_key: expected a key that no other notification of this user has')
-    END;
-END;
-
--- notifications: events -------------------------------------------------------
 
 -- A procedure: put a row right.  NULL columns take these values; updated_at
 -- takes its value in any case, if there is one.
@@ -254,146 +225,8 @@ BEGIN
             LEFT JOIN read_marks m ON m.user_id = n.user_id
             WHERE s.kind = 'replaced notification' AND n.user_id <> '*')
         WHERE was_read <> is_read;
-    UPDATE scratch SET event = NULL WHERE kind = 'replaced notification';
-END;
-
-CREATE TRIGGER IF NOT EXISTS notifications_after_update
-AFTER UPDATE ON notifications
-WHEN NOT EXISTS (SELECT 1 FROM scratch
-    WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
-BEGIN
-    INSERT INTO events(user_id, action, notification_id)
-        SELECT OLD.user_id, 'deleted', OLD.id
-        WHERE NEW.user_id IS NOT OLD.user_id;
-    INSERT INTO events(user_id, action, notification_id)
-        SELECT NEW.user_id, 'created', NEW.id
-        WHERE NEW.user_id IS NOT OLD.user_id;
-    DELETE FROM receipts
-    WHERE OLD.user_id = '*' AND NEW.user_id <> '*'
-        AND notification_id = OLD.id;
-    INSERT INTO new_broadcasts(id)
-        SELECT NEW.id WHERE NEW.user_id = '*' AND OLD.user_id <> '*';
-
-    INSERT INTO events(user_id, action, notification_id)
-        SELECT NEW.user_id, 'updated', NEW.id
-        WHERE NEW.user_id IS OLD.user_id
-            AND (coalesce(NEW.updated_at, OLD.updated_at)
-                    IS NOT OLD.updated_at
-                OR NEW.title IS NOT OLD.title
-                OR NEW.body IS NOT OLD.body
-                OR NEW.data IS NOT OLD.data
-                OR NEW.link IS NOT OLD.link
-                OR NEW.expires_at IS NOT OLD.expires_at
-                OR coalesce(NEW.type, 'info') IS NOT OLD.type
-                OR coalesce(NEW.priority, 3) IS NOT OLD.priority
-                OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at);
-    -- A read_at that was set to NULL says unread (see the next trigger).
-    INSERT INTO events(user_id, action, notification_id)
-        SELECT NEW.user_id,
-            CASE WHEN NEW.read_at > 0 THEN 'read' ELSE 'unread' END, NEW.id
-        WHERE NEW.read_at IS NOT OLD.read_at
-            AND NEW.user_id IS OLD.user_id AND NEW.user_id <> '*'
-            AND coalesce(NEW.read_at > 0, 0) <> coalesce(OLD.read_at > 0,
-                OLD.id <= (SELECT read_through FROM read_marks
-                    WHERE user_id = OLD.user_id), 0);
-    INSERT INTO unread_requests(id, user_id, was_user_id)
-        SELECT NEW.id, NEW.user_id, OLD.user_id
-        WHERE OLD.read_at IS NULL AND NEW.read_at IS NULL
-            AND EXISTS (SELECT 1 FROM scratch
-                WHERE kind IN ('update names read_at', 'update names title')
-                    AND id = OLD.id);
-END;
-
--- updated_at, where the writer did not set it; defaults for explicit NULLs; and
--- a read_at that was set to NULL at or below the watermark, or came there from
--- another user, is 0.
-CREATE TRIGGER IF NOT EXISTS notifications_after_update_corrections
-AFTER UPDATE ON notifications
-WHEN (NEW.type IS NULL OR NEW.priority IS NULL
-        OR NEW.created_at IS NULL OR NEW.updated_at IS NULL
-        OR (NEW.updated_at IS OLD.updated_at
-            AND (NEW.user_id IS NOT OLD.user_id
-                OR NEW.title IS NOT OLD.title
-                OR NEW.body IS NOT OLD.body
-                OR NEW.data IS NOT OLD.data
-                OR NEW.link IS NOT OLD.link
-                OR NEW.expires_at IS NOT OLD.expires_at
-                OR coalesce(NEW.type, 'info') IS NOT OLD.type
-                OR coalesce(NEW.priority, 3) IS NOT OLD.priority
-                OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at))
-        OR (NEW.read_at IS NULL
-            AND (OLD.read_at IS NOT NULL OR NEW.user_id IS NOT OLD.user_id)
-            AND NEW.id <= (SELECT read_through FROM read_marks
-                WHERE user_id = NEW.user_id)))
-    AND NOT EXISTS (SELECT 1 FROM scratch
-        WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
-BEGIN
-    INSERT INTO notification_corrections(id, created_at, updated_at, read_at)
-        SELECT NEW.id, OLD.created_at,
-            CASE WHEN coalesce(NEW.updated_at, OLD.updated_at)
-                    IS OLD.updated_at
-                AND (NEW.user_id IS NOT OLD.user_id
-                    OR NEW.title IS NOT OLD.title
-                    OR NEW.body IS NOT OLD.body
-                    OR NEW.data IS NOT OLD.data
-                    OR NEW.link IS NOT OLD.link
-                    OR NEW.expires_at IS NOT OLD.expires_at
-                    OR coalesce(NEW.type, 'info') IS NOT OLD.type
-                    OR coalesce(NEW.priority, 3) IS NOT OLD.priority
-                    OR coalesce(NEW.created_at, OLD.created_at) IS NOT OLD.created_at)
-            THEN CAST((julianday('now') - 2440587.5) * 86400000 + 0.5
-                AS INTEGER)
-            ELSE coalesce(NEW.updated_at, OLD.updated_at) END,
-            (SELECT 0 FROM read_marks
-            WHERE user_id = NEW.user_id AND read_through >= NEW.id
-                AND (OLD.read_at IS NOT NULL
-                    OR NEW.user_id IS NOT OLD.user_id));
-END;
-
--- `SET read_at = NULL` on a row that only the watermark makes read asks for
--- unread.  In a statement that sets the title too it asks for nothing: that is
--- a program that writes back the whole row.  Which columns a statement names,
--- only UPDATE OF can see.
-CREATE TRIGGER IF NOT EXISTS notifications_before_update_of_read_at
-BEFORE UPDATE OF read_at ON notifications
-WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL
-    AND OLD.id <=
-        (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
-    AND NOT EXISTS (SELECT 1 FROM scratch
-        WHERE kind = 'tidying' AND (id = NEW.id OR user_id = NEW.user_id))
-BEGIN
-    UPDATE scratch SET id = OLD.id WHERE kind = 'update names read_at';
-END;
-
-CREATE TRIGGER IF NOT EXISTS notifications_before_update_of_title
-BEFORE UPDATE OF title ON notifications
-WHEN OLD.read_at IS NULL AND NEW.read_at IS NULL
-    AND OLD.id <=
-        (SELECT read_through FROM read_marks WHERE user_id = OLD.user_id)
-BEGIN
-    UPDATE scratch SET id = OLD.id WHERE kind = 'update names title';
-END;
-
--- A procedure: what these two have seen, once the row is written.
-CREATE VIEW IF NOT EXISTS unread_requests AS
-    SELECT NULL AS id, NULL AS user_id, NULL AS was_user_id WHERE 0;
-
-CREATE TRIGGER IF NOT EXISTS unread_requests_insert
-INSTEAD OF INSERT ON unread_requests
-BEGIN
-    UPDATE scratch SET id = NULL
-    WHERE kind = 'update names read_at'
-        AND (NEW.user_id <> NEW.was_user_id
-            OR EXISTS (SELECT 1 FROM scratch
-                WHERE kind = 'update names title' AND id = NEW.id));
-    UPDATE scratch SET id = NULL WHERE kind = 'update names title';
-    INSERT INTO notification_corrections(id, read_at)
-        SELECT id, 0 FROM scratch
-        WHERE kind = 'update names read_at' AND id IS NOT NULL;
-    INSERT INTO events(user_id, action, notification_id)
-        SELECT NEW.user_id, 'unread', id FROM scratch
-        WHERE kind = 'update names read_at' AND id IS NOT NULL;
-    UPDATE scratch SET id = NULL WHERE kind = 'update names read_at';
+    UPDATE scratch SET event = NULL, content = NULL
+    WHERE kind = 'replaced notification';
 END;
 
 CREATE TRIGGER IF NOT EXISTS notifications_after_delete

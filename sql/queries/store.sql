@@ -24,13 +24,6 @@ SELECT read_through, read_at FROM read_marks WHERE user_id = :user
 -- name: store_last_notification
 SELECT max(id) FROM notifications
 
--- name: store_hidden
-SELECT 1 FROM receipts
-WHERE user_id = :user AND notification_id = :id AND deleted_at IS NOT NULL
-
--- Above the watermark unread is what has no read time; anywhere, what was made
--- unread again (0).  Each is a range of notifications_by_state, so a long
--- history that is read costs nothing.
 -- name: store_unread_count
 SELECT (SELECT count(*) FROM notifications
         WHERE user_id = :user AND read_at IS NULL AND id > :through

@@ -66,9 +66,14 @@ test('live: everybody gets exactly what is theirs', async () => {
 		await db.exec(insert(user, SECRET(user)));
 	await db.exec(
 		"UPDATE notifications SET body = 'changed' WHERE id % 2;" +
-			'UPDATE notifications SET read_at = 5 WHERE id % 3;' +
-			'DELETE FROM notifications WHERE id % 5 = 0;',
+			'UPDATE notifications SET read_at = 5 WHERE id % 3;',
 	);
+	// A change of a row that is deleted before it is told of is passed over.
+	for (const [i, user] of USERS.entries()) {
+		const told = (await allowed(user, from)).length;
+		await streams[i].waitFor(() => streams[i].notifications.length >= told);
+	}
+	await db.exec('DELETE FROM notifications WHERE id % 5 = 0;');
 	await db.exec(insert('*', 'end'));
 	for (const [i, user] of USERS.entries()) {
 		const stream = streams[i];
@@ -136,7 +141,7 @@ test('filters and query parameters do not widen it', async () => {
 		);
 		if (query.poll) await stream.end();
 		else await stream.until((event) => event.id === String(id));
-		const may = new Set((await allowed('bob', 0)).map(([event]) => event));
+		const may = new Set((await allowed('bob', 0)).map(([id]) => id));
 		for (const event of stream.notifications) {
 			assert.ok(may.has(Number(event.id)), event.text);
 			const { title } = event.data.notification ?? {};

@@ -90,6 +90,9 @@ table['notifications: insert'] = [
 		['alice deleted 1', '* created 1'], { check: `SELECT * FROM receipts`, found: [['alice', '1', '0', null]] }],
 	['born read, below the watermark', MARKED, `DELETE FROM notifications WHERE id = 1; INSERT INTO notifications(id, user_id, title, read_at) VALUES (1, 'alice', 'x', 5)`,
 		['alice deleted 1', 'alice created 1'], { check: `SELECT read_at FROM notifications WHERE id = 1`, found: [['5']] }],
+	['it is the last id and the one change, whatever the triggers do', NONE,
+		`INSERT INTO notifications(id, user_id, type, title) VALUES (70, 'alice', NULL, 'x'); CREATE TABLE told AS SELECT last_insert_rowid() AS id, changes() AS n`,
+		['alice created 70'], { check: `SELECT * FROM told`, found: [['70', '1']] }],
 	['rolled back', NONE, `BEGIN; INSERT INTO notifications(user_id, title) VALUES ('alice', 'x'); ROLLBACK`, []],
 	['with the application\'s own rows', `CREATE TABLE orders(id INTEGER PRIMARY KEY, user);
 		CREATE TRIGGER orders_insert AFTER INSERT ON orders BEGIN
@@ -328,7 +331,8 @@ table['notifications: REPLACE, IGNORE, upsert'] = [
 	['REPLACE, the same', ONE, WHOLE_INSERT('REPLACE', {}), []],
 	['REPLACE, the same, NULL for defaults', ONE, WHOLE_INSERT('REPLACE', { type: 'NULL', priority: 'NULL' }), [],
 		{ check: `SELECT type, priority FROM notifications`, found: [['info', '3']] }],
-	['REPLACE, changed', ONE, WHOLE_INSERT('REPLACE', { title: "'x'" }), ['alice updated 1']],
+	['REPLACE, changed; no copy stays', ONE, WHOLE_INSERT('REPLACE', { title: "'x'" }), ['alice updated 1'],
+		{ check: `SELECT count(content) FROM scratch`, found: [['0']] }],
 	['REPLACE, new times', ONE, `REPLACE INTO notifications(id, user_id, title, body) VALUES (1, 'alice', 'one', 'text')`, ['alice updated 1']],
 	['REPLACE, read', ONE, WHOLE_INSERT('REPLACE', { read_at: 5 }), ['alice read 1']],
 	['REPLACE, changed and read', ONE, WHOLE_INSERT('REPLACE', { read_at: 5, title: "'x'" }), ['alice updated 1', 'alice read 1']],

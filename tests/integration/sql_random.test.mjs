@@ -68,7 +68,7 @@ function statement({ below, pick }) {
 	)();
 }
 
-// What each user sees, by the contract's own words.
+// What each user sees, by definition.
 const TRUTH = VIEWERS.map(
 	(user) => `SELECT 'sees', '${user}', n.id, n.user_id = '*',
 		NOT coalesce(CASE n.user_id WHEN '*' THEN r.read_at ELSE n.read_at END > 0,

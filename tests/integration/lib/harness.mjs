@@ -21,6 +21,8 @@ export const BINARY = path.resolve(
 	process.env.BELFRY_BIN || path.join(ROOT, 'build/belfry'),
 );
 export const BASE = '/api/notifications';
+// Any of scripts/serve --server; see docs/servers.md for what differs.
+export const WEB_SERVER = process.env.BELFRY_TEST_SERVER || 'lighttpd';
 
 // Runs a program to its end; stdin is given as text.
 export function run(command, args, { input = '', env, cwd } = {}) {
@@ -192,7 +194,7 @@ class Server {
 			TSAN_OPTIONS: `${san}:second_deadlock_stack=1`,
 		};
 		const env = { ...options, ...this.env };
-		const args = ['--server', 'lighttpd', '--port', '0', '--db', this.db];
+		const args = ['--server', WEB_SERVER, '--port', '0', '--db', this.db];
 		args.push('--bin', BINARY, '--keep', this.keep, '--log', this.logFile);
 		for (const [key, value] of Object.entries(this.set))
 			args.push('--set', `${key}=${value}`);

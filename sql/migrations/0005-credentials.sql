@@ -1,4 +1,4 @@
--- 0004: triggers of `sessions`, `tokens` and `tickets`.  What ends a session or
+-- 0005: triggers of `sessions`, `tokens` and `tickets`.  What ends a session or
 -- a token, or makes it less, writes an event that no client sees and that
 -- ends its streams.  0002 says how they work.
 
@@ -94,7 +94,7 @@ BEGIN
                     OR NEW.expires_at < s.expires_at))
             OR (s.kind = 'replaced session of that secret'
                 AND s.id IS NOT NULL);
-    UPDATE scratch SET id = NULL
+    UPDATE scratch SET id = NULL, content = NULL
     WHERE kind IN ('replaced session', 'replaced session of that secret')
         AND id IS NOT NULL;
 END;
@@ -212,7 +212,7 @@ BEGIN
                     OR NEW.expires_at < s.expires_at))
             OR (s.kind = 'replaced token of that secret'
                 AND s.id IS NOT NULL);
-    UPDATE scratch SET id = NULL
+    UPDATE scratch SET id = NULL, content = NULL
     WHERE kind IN ('replaced token', 'replaced token of that secret')
         AND id IS NOT NULL;
 END;
@@ -258,6 +258,6 @@ BEGIN
     END;
 END;
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 COMMIT;

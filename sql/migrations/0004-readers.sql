@@ -1,4 +1,4 @@
--- 0003: triggers of `receipts` and `read_marks`: which change writes which
+-- 0004: triggers of `receipts` and `read_marks`: which change writes which
 -- event, and what is refused.  0002 says how they work.
 
 BEGIN IMMEDIATE;
@@ -114,8 +114,6 @@ BEGIN
             CASE id WHEN NEW.notification_id THEN read_at END,
             CASE id WHEN NEW.notification_id THEN deleted_at END
         FROM scratch WHERE kind = 'replaced receipt';
-    UPDATE scratch SET id = NULL, user_id = NULL
-    WHERE kind = 'replaced receipt';
 END;
 
 CREATE TRIGGER IF NOT EXISTS receipts_after_update
@@ -239,7 +237,6 @@ BEGIN
         AND user_id = NEW.user_id AND action = 'unread';
     INSERT INTO read_mark_changes(user_id, read_through)
         SELECT NEW.user_id, NEW.read_through WHERE NEW.read_through > 0;
-    UPDATE scratch SET user_id = NULL WHERE kind = 'replaced read mark';
 END;
 
 CREATE TRIGGER IF NOT EXISTS read_marks_after_update
