@@ -24,6 +24,7 @@ static const struct command {
     {"session", cmd_session, "create, list and revoke sessions (cookies)"},
     {"token", cmd_token, "create, list and revoke bearer tokens"},
     {"tail", cmd_tail, "follow the journal, or run a command for each event"},
+    {"serve", cmd_serve, "the responder as a service of its own"},
     {"check-config", cmd_check_config,
      "check a configuration and its database"},
 };

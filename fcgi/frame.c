@@ -35,7 +35,8 @@ struct frame *frame_of_bytes(int64_t cursor, struct span bytes)
 {
 	char *copy = mem_new(bytes.len);
 
-	memcpy(copy, bytes.data, bytes.len);
+	if (bytes.len) /* none: the end of a CGI response */
+		memcpy(copy, bytes.data, bytes.len);
 	return allocate(0, cursor, copy, bytes.len);
 }
 
@@ -53,6 +54,25 @@ void frame_unref(struct frame *f)
 	free(f);
 }
 
+/* CGI: the contents only. */
+static struct frame *without_records(const struct frame *f)
+{
+	char *bytes = mem_new(f->len);
+	size_t at = 0, len = 0;
+
+	while (at < f->len) {
+		const unsigned char *head =
+		    (const unsigned char *)f->bytes + at;
+		size_t n = (size_t)(head[4] << 8 | head[5]);
+
+		at += FCGI_RECORD_HEADER_BYTES;
+		memcpy(bytes + len, f->bytes + at, n);
+		at += n;
+		len += n;
+	}
+	return allocate(FCGI_NO_RECORDS, f->cursor, bytes, len);
+}
+
 struct frame *frame_for(struct frame *f, uint16_t request_id)
 {
 	struct frame *copy;
@@ -60,6 +80,8 @@ struct frame *frame_for(struct frame *f, uint16_t request_id)
 
 	if (f->request_id == request_id || f->request_id == 0)
 		return frame_ref(f);
+	if (request_id == FCGI_NO_RECORDS)
+		return without_records(f);
 	copy = frame_of_bytes(f->cursor, (struct span){f->bytes, f->len});
 	copy->request_id = request_id;
 	while (at < copy->len) {

@@ -1,6 +1,6 @@
 /*
- * frame: bytes ready for a web server (FastCGI records around events), encoded
- * once and shared by all streams they go to.
+ * frame: bytes ready for a web server (FastCGI records around events; none for
+ * CGI), encoded once and shared by all streams they go to.
  *
  * One thread.
  */

@@ -67,11 +67,11 @@ enum {
 	NOTIFICATION_HAS_EXPIRES = 1 << 7,
 	NOTIFICATION_HAS_DEDUPE = 1 << 8
 };
-/* Reads one JSON object (docs/protocol.md: userId, type, title, body, data, link,
- * priority, expiresAt as RFC 3339, dedupeKey).  ERR_INVALID names the member,
- * what was found and what was expected; unknown members are refused.  Spans
- * belong to the JSON.  `create` demands userId and title.  null for type and
- * priority is their default. */
+/* Reads one JSON object (docs/protocol.md: userId, type, title, body, data,
+ * link, priority, expiresAt as RFC 3339, dedupeKey).  ERR_INVALID names the
+ * member, what was found and what was expected; unknown members are refused.
+ * Spans belong to the JSON.  `create` demands userId and title.  null for type
+ * and priority is their default. */
 int notification_input_parse(struct notification_input *in,
 			     const struct json *object, bool create,
 			     struct err *err);

@@ -368,6 +368,10 @@ void fcgi_put_stdout(struct buf *b, uint16_t request_id, struct span data)
 {
 	unsigned char head[FCGI_RECORD_HEADER_BYTES];
 
+	if (request_id == FCGI_NO_RECORDS) {
+		buf_put(b, data);
+		return;
+	}
 	while (data.len) {
 		size_t n = min_size(data.len, FCGI_RECORD_MAX_BYTES);
 
@@ -383,6 +387,8 @@ void fcgi_put_end(struct buf *b, uint16_t request_id)
 {
 	unsigned char end[FCGI_END_BYTES] = {0};
 
+	if (request_id == FCGI_NO_RECORDS)
+		return;
 	fcgi_header(end, FCGI_RECORD_STDOUT, request_id, 0);
 	fcgi_header(end + 8, FCGI_RECORD_END_REQUEST, request_id, 8);
 	buf_append(b, end, sizeof(end));

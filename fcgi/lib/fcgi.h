@@ -69,14 +69,19 @@ bool request_body_too_large(const struct request *r);
 
 /* ---- framing ---- */
 
+/* The request id of a CGI request: its answer has no records around it.  No
+ * FastCGI request has it. */
+#define FCGI_NO_RECORDS 0
+
 /* Writes the header of one record. */
 enum fcgi_record { FCGI_RECORD_END_REQUEST = 3, FCGI_RECORD_STDOUT = 6 };
 void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
 		 enum fcgi_record type, uint16_t request_id,
 		 size_t content_len);
-/* Appends data as STDOUT records. */
+/* Appends data as STDOUT records (FCGI_NO_RECORDS: as it is). */
 void fcgi_put_stdout(struct buf *b, uint16_t request_id, struct span data);
-/* Appends the empty STDOUT record and END_REQUEST. */
+/* Appends the empty STDOUT record and END_REQUEST (FCGI_NO_RECORDS: nothing).
+ */
 #define FCGI_END_BYTES 24u
 void fcgi_put_end(struct buf *b, uint16_t request_id);
 

@@ -2,11 +2,14 @@
 # lighttpd with its mod_fastcgi: the lighttpd.conf of the project, with the
 # values of this run in place of those of an installation.  See scripts/serve.
 # shellcheck disable=SC2154 # its variables
+# shellcheck source=scripts/servers/lib/common.bash
+. "$root/scripts/servers/lib/common.bash"
 
 server_check()
 {
 	command -v lighttpd >/dev/null ||
 		die "lighttpd is not there: scripts/deps run installs it"
+	[ -z "$tls" ] || need openssl
 }
 
 # Replaces the value in the one line of the configuration that gives KEY one.
@@ -46,6 +49,14 @@ server_configure()
 	fill bin-path "\"$work/belfry\""
 	fill socket "\"$work/belfry.sock\""
 	fill bin-environment "( $given )"
+	if [ -n "$tls" ]; then
+		make_certificate
+		cat >>"$work/lighttpd.conf" <<-END
+			server.modules += ( "mod_openssl" )
+			ssl.engine = "enable"
+			ssl.pemfile = "$work/tls.pem"
+		END
+	fi
 	lighttpd -tt -f "$work/lighttpd.conf" >&2 ||
 		die "lighttpd does not take its configuration"
 }

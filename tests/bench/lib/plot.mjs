@@ -1,0 +1,144 @@
+// Plots as SVG, by hand: bars, and distributions on a logarithmic axis.
+
+import { short } from './report.mjs';
+
+const COLOURS = {
+	floor: '#888888',
+	'floor-lighttpd': '#555555',
+	belfry: '#d1495b',
+	nchan: '#00798c',
+	node: '#edae49',
+	'better-sse': '#66a182',
+	pushpin: '#8d6cab',
+};
+
+const escape = (text) =>
+	String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+function frame(width, height, title, body) {
+	return [
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}"`,
+		` width="${width}" height="${height}" font-family="sans-serif"`,
+		` font-size="12"><rect width="100%" height="100%" fill="white"/>`,
+		`<text x="16" y="24" font-size="15">${escape(title)}</text>`,
+		...body,
+		'</svg>\n',
+	].join('');
+}
+
+// bars: [{label, value, colour}]
+export function barChart(title, unit, bars) {
+	const most = Math.max(...bars.map((bar) => bar.value), 1e-9);
+	const body = bars.map(({ label, value, colour }, i) => {
+		const y = 44 + i * 26;
+		const length = Math.max(1, (value / most) * 400);
+		return (
+			`<text x="180" y="${y + 13}" text-anchor="end">${escape(label)}</text>` +
+			`<rect x="190" y="${y}" width="${length.toFixed(1)}" height="18" fill="${colour}"/>` +
+			`<text x="${(196 + length).toFixed(1)}" y="${y + 13}">${short(value)} ${escape(unit)}</text>`
+		);
+	});
+	return frame(700, 60 + bars.length * 26, title, body);
+}
+
+const PLOT = { left: 60, top: 44, width: 460, height: 280 };
+
+// Nines, so that the tail is seen: 0, 90, 99, 99.9 % at equal distances.
+const heightOf = (share) => Math.min(1, -Math.log10(Math.max(1 - share, 1e-4)) / 3.3);
+
+function curve({ buckets, count }, x) {
+	let seen = 0;
+	const points = buckets.map(([upper, n]) => {
+		seen += n;
+		const y = PLOT.top + PLOT.height * (1 - heightOf(seen / count));
+		return `${x(upper).toFixed(1)},${y.toFixed(1)}`;
+	});
+	return points.join(' ');
+}
+
+// lines: [{label, colour, histogram}]
+export function distribution(title, lines) {
+	const values = lines.flatMap((line) => line.histogram.buckets.map(([v]) => v));
+	const low = Math.floor(Math.log10(Math.max(Math.min(...values), 0.01)));
+	const high = Math.ceil(Math.log10(Math.max(...values, 1)));
+	const x = (ms) =>
+		PLOT.left +
+		(PLOT.width * (Math.log10(Math.max(ms, 10 ** low)) - low)) / (high - low);
+	const body = [];
+	for (let i = low; i <= high; i++) {
+		const at = x(10 ** i).toFixed(1);
+		body.push(
+			`<line x1="${at}" x2="${at}" y1="${PLOT.top}" y2="${PLOT.top + PLOT.height}" stroke="#ddd"/>`,
+			`<text x="${at}" y="${PLOT.top + PLOT.height + 16}" text-anchor="middle">${10 ** i} ms</text>`,
+		);
+	}
+	for (const share of [0.5, 0.9, 0.99, 0.999]) {
+		const y = (PLOT.top + PLOT.height * (1 - heightOf(share))).toFixed(1);
+		body.push(
+			`<line x1="${PLOT.left}" x2="${PLOT.left + PLOT.width}" y1="${y}" y2="${y}" stroke="#ddd"/>`,
+			`<text x="${PLOT.left - 6}" y="${Number(y) + 4}" text-anchor="end">${share * 100} %</text>`,
+		);
+	}
+	lines.forEach(({ label, colour, histogram }, i) => {
+		const y = PLOT.top + 10 + i * 20;
+		body.push(
+			`<polyline fill="none" stroke="${colour}" stroke-width="2" points="${curve(histogram, x)}"/>`,
+			`<rect x="540" y="${y - 9}" width="12" height="12" fill="${colour}"/>`,
+			`<text x="558" y="${y + 1}">${escape(label)}</text>`,
+		);
+	});
+	return frame(720, 360, title, body);
+}
+
+const titleOf = (data, name) => data.servers.find((s) => s.name === name).title;
+
+function bars(data, summary, scenario, key) {
+	return summary
+		.filter((entry) => entry.scenario === scenario)
+		.filter((entry) => Number.isFinite(entry.metrics[key]?.value))
+		.map((entry) => ({
+			label: titleOf(data, entry.server) + (entry.first ? '' : ` (${entry.way})`),
+			value: entry.metrics[key].value,
+			colour: COLOURS[entry.server],
+		}));
+}
+
+// One line per server: its first way, the run in the middle.
+function latencies(data, scenario) {
+	return data.servers.flatMap(({ name, title }) => {
+		const runs = data.runs.filter(
+			(run) =>
+				run.scenario === scenario.id &&
+				run.server === name &&
+				run.report.latency,
+		);
+		if (!runs.length) return [];
+		const mine = runs.filter((run) => run.way === runs[0].way);
+		mine.sort((a, b) => a.report.latency.p99Ms - b.report.latency.p99Ms);
+		const { latency } = mine[mine.length >> 1].report;
+		return [{ label: title, colour: COLOURS[name], histogram: latency }];
+	});
+}
+
+// {file name: SVG}
+export function plots(data, summary) {
+	const files = {};
+	for (const scenario of new Set(summary.map((entry) => entry.scenario))) {
+		for (const metric of scenario.metrics) {
+			const list = bars(data, summary, scenario, metric.key);
+			if (list.length < 2) continue;
+			files[`${scenario.id}-${metric.key}.svg`] = barChart(
+				`${scenario.title}: ${metric.title}`,
+				metric.unit,
+				list,
+			);
+		}
+		const lines = latencies(data, scenario);
+		if (scenario.metrics.some((m) => m.key === 'p99Ms') && lines.length)
+			files[`${scenario.id}-latency.svg`] = distribution(
+				`${scenario.title}: latency`,
+				lines,
+			);
+	}
+	return files;
+}

@@ -1,0 +1,93 @@
+// Pages with the kit on them, served as it is built, in both browsers.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { poll, ROOT, startServer } from '../../integration/lib/harness.mjs';
+import { openChromium, openFirefox } from './browser.mjs';
+
+export const USERS = ['alice', 'bob', 'carol'];
+
+// A server whose documents are tests/browser/pages and, below kit/, web/dist.
+export async function startKit(options = {}) {
+	const docroot = fs.mkdtempSync(path.join(ROOT, 'build/kit-pages-'));
+	fs.cpSync(path.join(ROOT, 'tests/browser/pages'), docroot, {
+		recursive: true,
+	});
+	fs.cpSync(path.join(ROOT, 'web/dist'), path.join(docroot, 'kit'), {
+		recursive: true,
+	});
+	const server = await startServer({
+		...options, args: ['--docroot', docroot],
+	});
+	await server.addSessions(USERS);
+	const stop = server.stop.bind(server);
+	server.stop = async () => {
+		await stop();
+		fs.rmSync(docroot, { recursive: true });
+	};
+	return server;
+}
+
+export const openBoth = () => Promise.all([openChromium(), openFirefox()]);
+
+// A tab with the store on it, signed in; `ask` runs in the page.
+export class Tab {
+	static async open(browser, server, user, options = {}, origin = server.origin) {
+		const page = await browser.newPage();
+		await page.goto(`${origin}/nothing-here`);
+		await page.evaluate((secret) => {
+			document.cookie = `belfry_session=${secret}; path=/; SameSite=Lax`;
+		}, await server.session(user));
+		const query = new URLSearchParams({ user, ...options });
+		await page.goto(`${origin}/store.html?${query}`);
+		return new Tab(page, browser.name);
+	}
+
+	constructor(page, name) {
+		this.page = page;
+		this.name = name;
+	}
+
+	ask(what, more) {
+		return this.page.evaluate(what, more);
+	}
+
+	titles() {
+		return this.ask(() => window.store.notifications.map((n) => n.title));
+	}
+
+	status() {
+		return this.ask(() => window.store.connectionStatus);
+	}
+
+	until(what, condition, more) {
+		return poll(`${what} in ${this.name}`, () => this.ask(condition, more));
+	}
+
+	is(status) {
+		return this.until(
+			status, (s) => window.store?.connectionStatus === s, status,
+		);
+	}
+
+	shows(title) {
+		return this.until(
+			title,
+			(t) => window.store.notifications.some((n) => n.title === t),
+			title,
+		);
+	}
+
+	close() {
+		return this.page.close();
+	}
+}
+
+// How many streams the server has for the user.
+export async function streamsOf(server, user) {
+	const token = server.adminToken ??= await server.token('root', 'read,admin');
+	const { json } = await server.request('GET', '/stats', { token });
+	return json.connectionsPerUser
+		.find((one) => one.userId === user)?.connectionCount ?? 0;
+}

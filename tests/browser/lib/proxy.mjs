@@ -1,0 +1,75 @@
+// A TCP proxy between a browser and the server, for what networks do: refuse,
+// cut, go silent without a word. And, as an overloaded web server would, answer
+// 503 to everything.
+
+import http from 'node:http';
+import net from 'node:net';
+
+export class Proxy {
+	#mode = 'pass';
+	#pairs = new Set();
+	#connections = 0;
+
+	static async open(port) {
+		const proxy = new Proxy();
+		proxy.target = port;
+		proxy.server = net.createServer((client) => proxy.#accept(client));
+		await new Promise((resolve) =>
+			proxy.server.listen(0, '127.0.0.1', resolve));
+		proxy.busy = http.createServer((_, answer) => {
+			answer.writeHead(503, { 'Retry-After': '1', Connection: 'close' });
+			answer.end();
+		});
+		proxy.origin = `http://127.0.0.1:${proxy.server.address().port}`;
+		return proxy;
+	}
+
+	// "pass"; "refuse": new connections are reset; "silent": nothing is passed
+	// on, in either direction, and nothing is said; "503".
+	set mode(mode) {
+		this.#mode = mode;
+		for (const { client, server } of this.#pairs)
+			for (const socket of [client, server])
+				if (mode === 'silent') socket.pause();
+				else socket.resume();
+	}
+
+	get connections() {
+		return this.#connections;
+	}
+
+	cut() {
+		for (const { client, server } of this.#pairs) {
+			client.resetAndDestroy();
+			server.destroy();
+		}
+	}
+
+	#accept(client) {
+		this.#connections++;
+		client.on('error', () => {});
+		if (this.#mode === 'refuse') return client.resetAndDestroy();
+		if (this.#mode === '503') return this.busy.emit('connection', client);
+		const server = net.connect(this.target, '127.0.0.1');
+		const pair = { client, server };
+		this.#pairs.add(pair);
+		server.on('error', () => client.destroy());
+		client.on('close', () => {
+			this.#pairs.delete(pair);
+			server.destroy();
+		});
+		server.on('close', () => client.destroy());
+		client.pipe(server);
+		server.pipe(client);
+		if (this.#mode === 'silent') {
+			client.pause();
+			server.pause();
+		}
+		return undefined;
+	}
+
+	async close() {
+		this.cut();
+		await new Promise((resolve) => this.server.close(resolve));
+	}
+}

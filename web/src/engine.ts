@@ -1,0 +1,4 @@
+// What the store loads when it first speaks to the server.
+
+export { createLink } from './link.js';
+export { createRequest } from './rest.js';

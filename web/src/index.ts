@@ -1,0 +1,429 @@
+// The notifications of one person as an application sees them: the state, kept
+// true by the stream and by requests, and the things a person can do. Here
+// model, link and requests meet; each of them knows nothing of the others.
+
+import type { Headers } from './http.js';
+import type { Link, Sharing } from './link.js';
+import {
+	initialState, reduce, unknownRead, view, type Action, type Note,
+} from './model.js';
+import type { Wish } from './pending.js';
+import type { Request } from './rest.js';
+import type {
+	ConnectionStatus, Count, Frame, FrameData, Notification, Page, Start,
+	StatusInfo, WireNotification,
+} from './types.js';
+
+export type { HttpError } from './rest.js';
+export type { Sharing } from './link.js';
+export type * from './types.js';
+
+const SETTLE_MS = 200;
+const LINGER_MS = 1000;
+
+export interface Options {
+	/** Where the server's interface is: `/api/notifications`. */
+	url?: string;
+	/** Notifications per request: 50, up to 200. */
+	pageSize?: number;
+	/**
+	 * One stream for all tabs: by a shared worker or else by locks (`auto`), or
+	 * a stream for each (`none`).
+	 */
+	sharing?: Sharing;
+	/** Who is signed in; tabs share a stream with those of the same user. */
+	user?: string;
+	/** For `Authorization`; asked before every request. */
+	headers?: Headers;
+	/** `include` for a server of another origin. */
+	credentials?: RequestCredentials;
+	/** Close the stream after this time in the background. */
+	closeHiddenAfterMs?: number;
+}
+
+/** What is shown. Each change makes a new one; what is the same stays. */
+export interface Snapshot {
+	/** Newest first. */
+	readonly notifications: readonly Notification[];
+	readonly unreadCount: number;
+	readonly hasUnread: boolean;
+	/** The first page is not there yet. */
+	readonly isLoading: boolean;
+	/** There are older ones: `loadMore()`. */
+	readonly hasMore: boolean;
+	readonly connectionStatus: ConnectionStatus;
+	readonly isConnected: boolean;
+	/** What is shown may be behind the server. */
+	readonly isStale: boolean;
+	/** When the next try is, in Unix milliseconds. */
+	readonly retryAt: number | null;
+	/** An HTTP status, a reason of `close`, or a word of our own. */
+	readonly reason: number | string | null;
+}
+
+/** What `on()` tells. */
+export interface Events extends FrameData {
+	/** The stream has brought a new notification. */
+	created: Notification;
+	/** Any event of the stream, with its id. */
+	frame: Frame;
+	status: StatusInfo;
+}
+
+type Told = keyof Events | 'change';
+
+export interface Notifications extends Snapshot {
+	/** The same object until something changes. */
+	getSnapshot(): Snapshot;
+	/** The first who subscribes connects, the last one's going disconnects. */
+	subscribe(listener: () => void): () => void;
+	/** Counts as subscribing. */
+	on<E extends keyof Events>(
+		type: E, listener: (data: Events[E]) => void,
+	): () => void;
+	/** Connects without a subscriber. */
+	connect(): void;
+	/** Stays so until `connect()` or `reconnect()`. */
+	disconnect(): void;
+	/** Now, whatever the wait was for. */
+	reconnect(): void;
+	/** Disconnects in all tabs and forgets what was loaded. */
+	signOut(): void;
+	/**
+	 * What a person does shows at once; where it fails it is taken back, and
+	 * the promise rejects with an HttpError.
+	 */
+	markAsRead(id: number): Promise<void>;
+	markAsUnread(id: number): Promise<void>;
+	/** What is known now; what comes meanwhile stays unread. */
+	markAllAsRead(): Promise<void>;
+	remove(id: number): Promise<void>;
+	loadMore(): Promise<void>;
+	/** Asks for the first page again; what is newer stays. */
+	refresh(): Promise<unknown>;
+	/** The whole of one that came cut from the stream. */
+	loadWhole(id: number): Promise<void>;
+}
+
+export function createNotifications(options: Options = {}): Notifications {
+	const handlers: { [E in Told]?: Set<(data: never) => void> } = {};
+	const asked = new WeakSet<Note>(); // of those with an unknown read state
+	let state = initialState();
+	let status: StatusInfo = {
+		status: 'connecting', retryAt: null, reason: null,
+	};
+	let shown: Snapshot | null = null;
+	let link: Link | null = null;
+	let run = 0; // what an earlier run says is void
+	let users = 0;
+	let letGo: (() => void) | null = null; // connect() counts as one of them
+	let off = false;
+	let keys = 0;
+	let frames: Frame[] = [];
+	let flushing: ReturnType<typeof setTimeout> | undefined;
+	let settling: typeof flushing;
+	let lingering: typeof flushing;
+	let reloading = false;
+	let loadingMore: Promise<void> | null = null;
+
+	function getSnapshot(): Snapshot {
+		if (!shown) {
+			const { list, unreadCount } = view(state);
+			const isConnected = status.status === 'connected';
+			const { status: connectionStatus, retryAt, reason } = status;
+			shown = {
+				notifications: list,
+				unreadCount,
+				hasUnread: unreadCount > 0,
+				isLoading: !state.loaded && connectionStatus !== 'error',
+				hasMore: state.next !== null,
+				connectionStatus,
+				isConnected,
+				isStale: state.loaded && (!isConnected || state.needsReload),
+				retryAt,
+				reason,
+			};
+		}
+		return shown;
+	}
+
+	function emit(type: Told, data?: unknown) {
+		for (const handler of [...(handlers[type] ?? [])])
+			handler(data as never);
+	}
+
+	function changed() {
+		shown = null;
+		emit('change');
+	}
+
+	// ---- connecting
+
+	function setStatus(next: StatusInfo) {
+		if (next.status === status.status && next.retryAt === status.retryAt &&
+		    next.reason === status.reason)
+			return;
+		status = next;
+		if (next.reason === 'signed out')
+			stop(initialState());
+		emit('status', next);
+		changed();
+	}
+
+	// What speaks to the server is loaded when there is something to say.
+	const request: Request = async (...what) => {
+		const { createRequest } = await import('./engine.js');
+		return createRequest(options)(...what);
+	};
+
+	function say(name: ConnectionStatus, reason: string | null = null) {
+		setStatus({ status: name, retryAt: null, reason });
+	}
+
+	async function start() {
+		const mine = ++run;
+		say('connecting');
+		try {
+			const { createLink } = await import('./engine.js');
+			const made = await createLink({
+				...options,
+				snapshot: refresh,
+				onFrame: (frame) => mine === run && takeFrame(frame),
+				onStatus: (info) => mine === run && setStatus(info),
+			});
+			if (mine !== run)
+				return made.stop();
+			link = made;
+			made.start();
+		} catch {
+			// The code itself can't be loaded.
+			if (mine === run)
+				say('disconnected', 'not loaded');
+		}
+	}
+
+	function stop(left = state) {
+		run++;
+		link?.stop();
+		link = null;
+		[flushing, settling, lingering].forEach((timer) => clearTimeout(timer));
+		flushing = settling = undefined;
+		frames = [];
+		state = left;
+	}
+
+	// ---- requests
+
+	async function ask<A extends 'list' | 'one' | 'count'>(
+		type: A,
+		send: () => Promise<Omit<Action & { type: A }, 'type' | 'key'>>,
+	) {
+		const key = ++keys;
+
+		dispatch({ type: 'ask', key });
+		try {
+			const answer = await send();
+			dispatch({ type, key, ...answer } as unknown as Action);
+			if (link)
+				settleSoon();
+			return answer;
+		} catch (error) {
+			dispatch({ type: 'unanswered', key });
+			throw error;
+		}
+	}
+
+	async function change(
+		wish: Wish, method: string, path: string | number, body?: unknown,
+	) {
+		const key = ++keys;
+
+		dispatch({ type: 'begin', op: { ...wish, key } });
+		try {
+			await request(method, `/${path}`, body).catch((error) => {
+				// Gone already is as good.
+				if (wish.kind !== 'deleted' || error.status !== 404)
+					throw error;
+			});
+			dispatch({ type: 'done', key });
+		} catch (error) {
+			dispatch({ type: 'failed', key });
+			throw error;
+		}
+	}
+
+	const getList = (before?: string) =>
+		ask('list', async () => ({
+			page: await request<Page>(
+				'GET',
+				`?limit=${options.pageSize ?? 50}${before ? `&before=${before}` : ''}`,
+			),
+			before,
+		}));
+
+	async function refresh(): Promise<Start> {
+		const { page } = await getList();
+		return { cursor: page.lastEventId, epoch: page.epoch };
+	}
+
+	async function loadWhole(id: number) {
+		await ask('one', async () => ({
+			notification: await request<WireNotification>('GET', `/${id}`),
+		}));
+	}
+
+	// ---- the model
+
+	// The stream was first: the frames that wait are older than what comes now.
+	function dispatch(action: Action) {
+		flush();
+		state = reduce(state, action);
+		changed();
+	}
+
+	// A burst of frames is one step of the model.
+	function takeFrame(frame: Frame) {
+		emit('frame', frame);
+		emit(frame.event, frame.data);
+		frames.push(frame);
+		flushing ??= setTimeout(flush);
+	}
+
+	function flush() {
+		clearTimeout(flushing);
+		flushing = undefined;
+		if (!frames[0])
+			return;
+		const before = state.notes;
+		const taken = frames;
+		frames = [];
+		state = reduce(state, { type: 'frames', frames: taken });
+		changed();
+		if (handlers.created) {
+			const fresh = new Set(
+				taken.map(({ data }) =>
+					'notification' in data && data.action === 'created' &&
+						data.notification.id,
+				),
+			);
+			for (const item of getSnapshot().notifications)
+				if (fresh.has(item.id) && !before.has(item.id))
+					emit('created', item);
+		}
+		void reload();
+		settleSoon();
+	}
+
+	// The stream goes on meanwhile. Where the list can't be had, the stream is
+	// given up too: its retrying brings both.
+	async function reload() {
+		if (!state.needsReload || reloading || status.status !== 'connected')
+			return;
+		reloading = true;
+		await refresh().catch(() => link?.startOver());
+		reloading = false;
+		void reload(); // there may have been another reset in between
+	}
+
+	const unknown = () =>
+		unknownRead(state).filter((note) => !asked.has(note));
+
+	function settleSoon() {
+		if (!state.needsReload && (!state.unread.sure || unknown()[0]))
+			settling ??= setTimeout(settle, SETTLE_MS);
+	}
+
+	// Asks for what the frames left open. What fails is tried again after the
+	// next frame, and a new connection brings a count by itself.
+	function settle() {
+		settling = undefined;
+		for (const note of unknown()) {
+			asked.add(note);
+			loadWhole(note.notification.id).catch(() => asked.delete(note));
+		}
+		if (!state.unread.sure)
+			ask('count', async () => ({
+				answer: await request<Count>('GET', '/unread-count'),
+			})).catch(() => {});
+	}
+
+	function on(type: Told, listener: (data: never) => void) {
+		// Of its own, so that the same function may come twice.
+		const mine = (data: never) => listener(data);
+		const all = (handlers[type] ??= new Set());
+
+		clearTimeout(lingering);
+		all.add(mine);
+		if (users++ === 0 && !off && !link)
+			void start();
+		return () => {
+			if (all.delete(mine) && --users === 0)
+				lingering = setTimeout(stop, LINGER_MS);
+		};
+	}
+
+	function connect() {
+		const was = off;
+		off = false;
+		letGo ??= on('change', () => {});
+		if (was && !link)
+			void start();
+	}
+
+	function disconnect() {
+		off = true;
+		letGo?.();
+		letGo = null;
+		stop();
+		say('disconnected', 'closed');
+	}
+
+	const store = {
+		getSnapshot,
+		subscribe: (listener: () => void) => on('change', listener),
+		on,
+		connect,
+		disconnect,
+		reconnect() {
+			if (link) {
+				link.retryNow();
+			} else {
+				off = true; // whatever it was
+				connect();
+			}
+		},
+		signOut() {
+			link?.signOut();
+			disconnect();
+			state = initialState();
+			changed();
+		},
+		markAsRead: (id: number) =>
+			change({ kind: 'read', id }, 'PATCH', id, { read: true }),
+		markAsUnread: (id: number) =>
+			change({ kind: 'unread', id }, 'PATCH', id, { read: false }),
+		async markAllAsRead() {
+			const through = getSnapshot().notifications[0]?.id;
+			if (through)
+				await change(
+					{ kind: 'all-read', through },
+					'POST', 'read-all', { through },
+				);
+		},
+		remove: (id: number) => change({ kind: 'deleted', id }, 'DELETE', id),
+		loadMore: () =>
+			(loadingMore ??= (async () => {
+				if (state.next)
+					await getList(state.next);
+			})().finally(() => (loadingMore = null))),
+		refresh,
+		loadWhole,
+	};
+
+	for (const name of Object.keys(getSnapshot()))
+		Object.defineProperty(store, name, {
+			get: () => getSnapshot()[name as keyof Snapshot],
+			enumerable: true,
+		});
+	return store as unknown as Notifications;
+}

@@ -1,0 +1,77 @@
+// From a tab to its stream: through the hub of all tabs where the browser can,
+// else straight to the server. The store loads this when it first connects.
+
+import { Connection, type ConnectionOptions } from './connection.js';
+import type { Options } from './index.js';
+import { hubTransport, openLocks, openWorker, type Medium } from './media.js';
+import { baseOf } from './rest.js';
+import { directWays, type Address } from './ways.js';
+
+/** How tabs share one stream. */
+export type Sharing = 'auto' | 'worker' | 'locks' | 'none';
+
+export interface LinkOptions
+	extends Options,
+		Pick<ConnectionOptions, 'snapshot' | 'onFrame' | 'onStatus'> {}
+
+export interface Link {
+	start(): void;
+	stop(): void;
+	retryNow(): void;
+	startOver(): void;
+	/** Ends the stream for all tabs that share it. */
+	signOut(): void;
+}
+
+async function openMedium(
+	{ sharing = 'auto', headers }: LinkOptions,
+	address: Address,
+	ways: ReturnType<typeof directWays>,
+): Promise<Medium | null> {
+	const name = JSON.stringify(address);
+
+	// Functions don't reach a worker.
+	if (/auto|worker/.test(sharing) && globalThis.SharedWorker && !headers)
+		try {
+			return await openWorker(name);
+		} catch {
+			// blocked by a policy, or module workers are unknown
+		}
+	return sharing !== 'none' && globalThis.BroadcastChannel &&
+		globalThis.navigator?.locks
+		? openLocks(`belfry ${name}`, ways)
+		: null;
+}
+
+export async function createLink(options: LinkOptions): Promise<Link> {
+	const address: Address = {
+		url: new URL(`${baseOf(options)}/stream`, document.baseURI).href,
+		credentials: options.credentials ?? 'same-origin',
+		key: options.user ?? '',
+	};
+	const ways = directWays(address, options.headers);
+	const medium = await openMedium(options, address, ways);
+	const connection = new Connection({
+		...options,
+		hiddenMs: options.closeHiddenAfterMs,
+		...(medium ? { transports: [hubTransport(medium)] } : ways),
+	});
+	const stop = () => {
+		connection.stop();
+		medium?.close();
+	};
+
+	return {
+		start: () => connection.start(),
+		stop,
+		retryNow: () => connection.retryNow(),
+		startOver: () => connection.startOver(),
+		signOut() {
+			const line = medium?.open(() => {});
+			line?.post({ from: 'signing out', stop: true });
+			// What is posted last leaves before the line is closed.
+			line?.close();
+			stop();
+		},
+	};
+}

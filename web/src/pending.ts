@@ -1,0 +1,66 @@
+// One's own changes, shown before the server has them: an overlay over the state.
+// A change goes when its request fails, which is the roll-back; when the stream
+// tells the same, or later news of the same notification; or when a list that
+// was asked for after it decides.
+
+import { newer } from './eventid.js';
+import type { Note, State } from './model.js';
+import type { Change } from './types.js';
+
+export type Wish =
+	| { kind: 'read' | 'unread' | 'deleted'; id: number }
+	| { kind: 'all-read'; through: number };
+
+export type Pending = Wish & {
+	key: number | string;
+	/** The newest event when it was made. */
+	since: string;
+	/** The model's turn when it was answered. */
+	confirmed: number | null;
+};
+
+/** The stream tells of the same change, whoever made it. */
+export function isEcho(op: Pending, id: number | undefined, data: Change) {
+	return (
+		op.kind === data.action &&
+		(op.kind === 'all-read'
+			? (data as { through: number }).through >= op.through
+			: op.id === id)
+	);
+}
+
+/**
+ * Answered, and the state has it, or has news that is later. An all-read that
+ * raises no watermark has no event of its own; then those of the rows tell.
+ */
+export function isSettled({ notes, unread }: State, op: Pending) {
+	const stands = (note: Note | undefined) =>
+		note &&
+		note.read !== (op.kind !== 'unread') &&
+		!newer(note.readFrom, op.since);
+
+	if (op.confirmed === null)
+		return false;
+	if (op.kind === 'deleted')
+		return !notes.has(op.id);
+	if (op.kind !== 'all-read')
+		return !stands(notes.get(op.id));
+	return (
+		newer(unread.at, op.since) &&
+		![...notes].some(([id, note]) => id <= op.through && stands(note))
+	);
+}
+
+/** Whether it is read, or null for one that is being deleted. */
+export function overlay(pending: Pending[], note: Note) {
+	const { id } = note.notification;
+	let { read } = note;
+
+	for (const op of pending)
+		if (op.kind === 'all-read' ? id <= op.through : op.id === id) {
+			if (op.kind === 'deleted')
+				return null;
+			read = op.kind !== 'unread';
+		}
+	return read;
+}

@@ -1,0 +1,61 @@
+// The requests of the inbox. A failure is an HttpError: what the problem+json
+// answer says, or that there was no answer (status 0).
+
+import { parsed, retryAfterMs } from './http.js';
+import type { Options } from './index.js';
+
+const TIMEOUT_MS = 10000;
+
+export class HttpError extends Error {
+	constructor(
+		message: string,
+		readonly status: number,
+		readonly retryAfterMs: number | null = null,
+	) {
+		super(message);
+	}
+}
+
+export type Request = <T>(
+	method: string, path: string, body?: unknown,
+) => Promise<T>;
+
+export const baseOf = ({ url = '/api/notifications' }: Options) => url;
+
+export function createRequest(options: Options): Request {
+	const { credentials = 'same-origin', headers } = options;
+
+	return async <T>(method: string, path: string, body?: unknown) => {
+		let response: Response;
+		let text: string;
+
+		try {
+			response = await fetch(baseOf(options) + path, {
+				method,
+				credentials,
+				cache: 'no-store',
+				signal: AbortSignal.timeout(TIMEOUT_MS),
+				headers: {
+					...(await headers?.()),
+					...(body ? { 'Content-Type': 'application/json' } : {}),
+				},
+				body: body ? JSON.stringify(body) : null,
+			});
+			text = await response.text();
+		} catch {
+			throw new HttpError('The server does not answer.', 0);
+		}
+		// An error of the web server itself is HTML, a 204 is nothing.
+		const answer = parsed(text) as
+			| { detail?: string; title?: string }
+			| undefined;
+		if (!response.ok)
+			throw new HttpError(
+				answer?.detail ?? answer?.title ??
+					`The server answered ${response.status}.`,
+				response.status,
+				retryAfterMs(response),
+			);
+		return answer as T;
+	};
+}

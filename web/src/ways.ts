@@ -1,0 +1,38 @@
+// The ways that lead to the server itself.
+
+import type { Headers } from './http.js';
+import {
+	fetchTransport, nativeTransport, type Transport,
+} from './transport.js';
+
+const PROBE_MS = 10000;
+
+export interface Address {
+	/** Of the stream, absolute. */
+	url: string;
+	credentials: RequestCredentials;
+	/** Streams are shared among those who have the same. */
+	key: string;
+}
+
+export function directWays(
+	{ url, credentials }: Address, headers?: Headers,
+) {
+	const transports: Transport[] = [];
+
+	// A native one can't be given headers.
+	if (globalThis.EventSource && !headers)
+		transports.push(nativeTransport(url, credentials === 'include'));
+	transports.push(fetchTransport(url, credentials, headers));
+	return {
+		transports,
+		probe: async () =>
+			fetch(url, {
+				method: 'HEAD',
+				credentials,
+				cache: 'no-store',
+				signal: AbortSignal.timeout(PROBE_MS),
+				headers: (await headers?.()) ?? {},
+			}),
+	};
+}

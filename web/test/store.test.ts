@@ -1,0 +1,247 @@
+// The store on a server made here: connecting and letting go, what a person
+// does, late answers, and what is told to whom.
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { createNotifications, type Notifications } from '../src/index.js';
+import { Server, note } from './lib/server.js';
+
+let server: Server;
+let store: Notifications;
+
+beforeEach(() => {
+	server = new Server(3);
+	store = createNotifications({ sharing: 'none' });
+});
+
+afterEach(() => {
+	store.disconnect();
+	vi.useRealTimers();
+});
+
+const until = (condition: () => boolean) =>
+	vi.waitFor(() => expect(condition()).toBe(true), { timeout: 20000 });
+const connected = () => until(() => store.isConnected);
+const titles = () => store.notifications.map((one) =>
+	one.id + (one.read ? '' : '*')).join(' ');
+
+test('store: nothing happens before somebody listens', async () => {
+	expect(store.getSnapshot()).toEqual({
+		notifications: [], unreadCount: 0, hasUnread: false, isLoading: true,
+		hasMore: false, connectionStatus: 'connecting', isConnected: false,
+		isStale: false, retryAt: null, reason: null,
+	});
+	expect(server.requests).toEqual([]);
+});
+
+test('store: list, then the stream from where the list ends', async () => {
+	store.subscribe(() => {});
+	await connected();
+	expect(server.requests).toEqual(['GET limit=50']);
+	const { searchParams } = server.sources[0]!.url;
+	expect(searchParams.get('lastEventId')).toBe('100');
+	expect(searchParams.get('epoch')).toBe('e1');
+	expect(titles()).toBe('3* 2* 1*');
+	expect(store.isLoading).toBe(false);
+	server.create();
+	await until(() => store.notifications.length === 4);
+	expect(store.unreadCount).toBe(4);
+	expect(store.hasUnread).toBe(true);
+});
+
+test('store: the snapshot is the same until something changes', async () => {
+	store.connect();
+	await connected();
+	await until(() => store.notifications.length === 3);
+	const before = store.getSnapshot();
+	expect(store.getSnapshot()).toBe(before);
+	server.create();
+	await until(() => store.notifications.length === 4);
+	expect(store.getSnapshot()).not.toBe(before);
+	expect(store.notifications[1]).toBe(before.notifications[0]);
+});
+
+test('store: the first connects, the last one gone disconnects', async () => {
+	const one = store.subscribe(() => {});
+	const two = store.on('created', () => {});
+	await connected();
+	vi.useFakeTimers();
+	one();
+	one(); // twice is once
+	await vi.advanceTimersByTimeAsync(5000);
+	expect(server.open.length).toBe(1);
+	two();
+	store.subscribe(() => {})(); // as React's strict mode does
+	const again = store.subscribe(() => {});
+	await vi.advanceTimersByTimeAsync(5000);
+	expect(server.sources.length).toBe(1);
+	expect(server.open.length).toBe(1);
+	again();
+	await vi.advanceTimersByTimeAsync(5000);
+	expect(server.open.length).toBe(0);
+});
+
+test('store: disconnect() holds until connect() or reconnect()', async () => {
+	store.subscribe(() => {});
+	await connected();
+	for (const again of [store.connect, store.reconnect]) {
+		store.disconnect();
+		expect(server.open.length).toBe(0);
+		expect(store.connectionStatus).toBe('disconnected');
+		expect(store.isStale).toBe(true);
+		store.subscribe(() => {});
+		await new Promise((resolve) => setTimeout(resolve));
+		expect(server.open.length).toBe(0);
+		again();
+		await connected();
+		expect(store.isStale).toBe(false);
+	}
+});
+
+test('store: what a person does shows at once', async () => {
+	store.connect();
+	await connected();
+	let open = () => {};
+	server.gate = new Promise((resolve) => (open = resolve));
+	const done = [store.markAsRead(3), store.remove(2)];
+	expect(titles()).toBe('3 1*');
+	expect(store.unreadCount).toBe(1);
+	open();
+	await Promise.all(done);
+	expect(titles()).toBe('3 1*');
+	await store.markAsUnread(3);
+	expect(titles()).toBe('3* 1*');
+	await store.markAllAsRead();
+	expect(titles()).toBe('3 1');
+	expect(store.hasUnread).toBe(false);
+	await vi.waitFor(() => expect(server.unreadCount).toBe(0));
+});
+
+test('store: what fails is taken back, and says why', async () => {
+	store.connect();
+	await connected();
+	server.answers.set('PATCH /3', 403).set('DELETE /2', null)
+		.set('POST /read-all', 503);
+	const failed = [
+		expect(store.markAsRead(3)).rejects.toMatchObject({
+			status: 403, message: 'no: 403',
+		}),
+		expect(store.remove(2)).rejects.toMatchObject({ status: 0 }),
+		expect(store.markAllAsRead()).rejects.toMatchObject({ status: 503 }),
+	];
+	expect(titles()).toBe('3 1');
+	await Promise.all(failed);
+	expect(titles()).toBe('3* 2* 1*');
+});
+
+test('store: what is gone already is removed', async () => {
+	store.connect();
+	await connected();
+	server.notes = [];
+	await store.remove(2);
+	await expect(store.markAsRead(1)).rejects.toMatchObject({ status: 404 });
+});
+
+test('store: a late list does not undo what the stream said', async () => {
+	server.notes = Array.from({ length: 7 }, (_, i) => note(7 - i));
+	store.disconnect();
+	store = createNotifications({ sharing: 'none', pageSize: 3 });
+	store.connect();
+	await connected();
+	expect(store.hasMore).toBe(true);
+	let open = () => {};
+	server.gate = new Promise((resolve) => (open = resolve));
+	const more = store.loadMore();
+	expect(store.loadMore()).toBe(more);
+	await until(() => server.requests.includes('GET limit=3&before=5'));
+	server.notes.find(({ id }) => id === 4)!.readAt = 'x';
+	server.say({ action: 'read', notificationId: 4 });
+	server.say({ action: 'deleted', notificationId: 3 });
+	open();
+	await more;
+	expect(titles()).toBe('7* 6* 5* 4 2*');
+});
+
+test('store: a reset brings the list anew', async () => {
+	store.connect();
+	await connected();
+	server.lose();
+	await until(() => store.connectionStatus === 'disconnected');
+	expect(store.isStale).toBe(true);
+	expect(store.retryAt).toBeGreaterThan(Date.now() - 1);
+	server.notes = [note(9)];
+	server.resumed = false;
+	store.reconnect();
+	await until(() => titles() === '9*');
+	expect(server.requests.filter((r) => r.startsWith('GET limit')).length)
+		.toBe(2);
+	expect(store.isStale).toBe(false);
+});
+
+test('store: what the frames leave open is asked for', async () => {
+	store.connect();
+	await connected();
+	const { readAt, ...shared } = note(2, { broadcast: true, title: 'new' });
+	server.notes[1] = note(2, { broadcast: true, title: 'new', readAt: 'x' });
+	server.notes.pop();
+	server.say({ action: 'deleted', notificationId: 77 });
+	server.say({ action: 'deleted', notificationId: 1 });
+	server.say({ action: 'deleted', notificationId: 2 });
+	server.say({ action: 'updated', notification: shared });
+	await until(() => titles() === '3* 2');
+	await until(() => store.unreadCount === 1);
+	expect(server.requests).toContain('GET /2');
+});
+
+test('store: on() tells of what comes, and new ones once', async () => {
+	const told: string[] = [];
+	store.on('created', ({ title, read }) => told.push(`new ${title} ${read}`));
+	store.on('notification', ({ action }) => told.push(action));
+	store.on('status', ({ status }) => told.push(status));
+	const off = store.on('frame', ({ event, id }) => told.push(event + id));
+	await connected();
+	expect(told).toEqual(['connected', 'connected100']);
+	told.length = 0;
+	off();
+	server.create({ title: 'x' });
+	await until(() => told.length >= 2);
+	expect(told).toEqual(['created', 'new x false']);
+	server.say({ action: 'created', notification: note(4, { title: 'x' }) });
+	await until(() => told.length >= 3);
+	expect(told.slice(2)).toEqual(['created']);
+});
+
+test('store: refused, it stops and says so', async () => {
+	server.answers.set('GET ', 401);
+	store.subscribe(() => {});
+	await until(() => store.connectionStatus === 'error');
+	expect(store.reason).toBe(401);
+	expect(store.isLoading).toBe(false);
+	server.answers.clear();
+	store.reconnect();
+	await connected();
+	await until(() => store.notifications.length === 3);
+});
+
+test('store: signed out, nothing is left', async () => {
+	store.connect();
+	await connected();
+	store.signOut();
+	expect(store.notifications).toEqual([]);
+	expect(store.unreadCount).toBe(0);
+	expect(server.open.length).toBe(0);
+	expect(store.connectionStatus).toBe('disconnected');
+});
+
+test('store: ten thousand are no burden', async () => {
+	server.notes = Array.from({ length: 10000 }, (_, i) => note(10000 - i));
+	store.disconnect();
+	store = createNotifications({ sharing: 'none', pageSize: 10000 });
+	store.connect();
+	await connected();
+	await until(() => store.notifications.length === 10000);
+	for (let i = 0; i < 200; i++)
+		server.create();
+	await until(() => store.notifications.length === 10200);
+	expect(store.unreadCount).toBe(10200);
+});
