@@ -110,7 +110,8 @@ C_FILES = $(sort $(shell find fcgi tests -name node_modules -prune -o \
 	-name '*.[ch]' -print))
 SCRIPTS = $(sort $(shell grep -lE '^\#!.*[ /](ba)?sh' scripts/* \
 	scripts/servers/* .ci/run 2>/dev/null) $(wildcard scripts/servers/*.sh))
-JS_FILES = $(sort $(shell find tests web -name node_modules -prune -o \
+JS_FILES = $(sort $(shell find tests web \
+	\( -name node_modules -o -path web/dist \) -prune -o \
 	\( -name '*.mjs' -o -name '*.js' \) -print 2>/dev/null))
 
 # Node for the tests: one that scripts/deps has put here goes first.
@@ -194,8 +195,8 @@ check-parts:
 	scripts/run-tests step build $(MAKE) $(SUB) $(PARALLEL) -k all test-programs \
 		|| status=1; \
 	scripts/run-tests one lint $(MAKE) $(SUB) -k lint || status=1; \
-	for part in check-unit fuzz-smoke check-integration check-browser \
-		check-asan check-tsan; do \
+	for part in check-unit fuzz-smoke check-integration check-web \
+		check-browser check-asan check-tsan; do \
 		$(MAKE) $(SUB) $$part || status=1; \
 	done; exit $$status
 
@@ -275,6 +276,29 @@ build/bench/floor: tests/bench/floor.c
 check-integration: build/bench/load
 
 # ---- end of benchmark ----
+
+# ---- browser kit: see web/README.md ----
+
+.PHONY: check-web
+check-web: web/dist/stamp ## the browser kit: its types and its tests
+	@status=0; \
+	scripts/run-tests one $(OUT)/web-types \
+		web/node_modules/.bin/tsc -p web/tsconfig.json || status=1; \
+	scripts/run-tests node $(OUT)/web web/node_modules/.bin/vitest run \
+		--root web || status=1; \
+	exit $$status
+
+web/dist/stamp: $(wildcard web/src/*.ts web/src/vendor/*) web/tsconfig.json \
+		web/tsconfig.build.json web/package-lock.json
+	$(call say,TSC,web/dist)
+	$(Q)rm -rf web/dist
+	$(Q)web/node_modules/.bin/tsc -p web/tsconfig.build.json
+	$(Q)touch $@
+
+# tests/browser/kit.test.mjs
+check-browser: web/dist/stamp
+
+# ---- end of browser kit ----
 
 # T=name runs the files with that name only, as in make check-unit.
 define node-tests
@@ -375,7 +399,7 @@ install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
 		$(DESTDIR)$(DOCDIR)/examples
 
 clean: ## remove what was built
-	rm -rf build
+	rm -rf build web/dist
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' \

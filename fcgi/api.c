@@ -4,9 +4,9 @@
  * Route, credential, CSRF, scope, handler, in this order; the first that
  * objects ends it.  A GET has one transaction, in which the credential is read
  * first, so that whatever is answered was true at a time when the credential
- * was good.  Everything else looks at the credential twice: first in a read
- * transaction, so that a stranger's body is not even parsed, then in the
- * write transaction, which holds the lock for the writing only.
+ * was good.  Everything else looks at the credential twice: first here, in a
+ * read transaction, so that a stranger's body is not even parsed and waits for
+ * nobody, then in the write transaction (api_group.c).
  *
  * The connection is opened when a request needs it and dropped when the file
  * under it was replaced or failed: the process lives while its database is
@@ -29,18 +29,12 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "retention.h"
+#include "stream_open.h"
 
 #define BUSY_TIMEOUT_MS 5000
 /* When a stream that was refused is to come back. */
 #define BUSY_RETRY_MS 2000
 #define AWAY_RETRY_MS 5000
-
-struct api {
-	const struct config *config;
-	struct registry *registry;
-	struct auth *auth;
-	struct db *db; /* NULL: to be opened */
-};
 
 int api_open(struct api **out, const struct config *config,
 	     struct registry *registry, struct err *err)
@@ -144,13 +138,14 @@ static int check_body(const struct api_call *call, struct err *err)
 	return 0;
 }
 
+/* 1: may go on to write. */
 static int run_unsafe(struct api_call *call, struct err *err)
 {
 	if (db_begin_read(call->db, err) < 0 ||
 	    api_admit(call, false, err) < 0 || db_commit(call->db, err) < 0 ||
 	    check_body(call, err) < 0)
 		return -1;
-	return call->route->handler(call, err);
+	return 1;
 }
 
 static void answer_options(struct api_call *call, const char *allow)
@@ -171,7 +166,7 @@ static void answer_options(struct api_call *call, const char *allow)
 	answer_empty(a, 204);
 }
 
-static int find_route(struct api_call *call, struct err *err)
+int api_call_route(struct api_call *call, struct err *err)
 {
 	const struct api_path path = {
 	    request_param(call->request, "REQUEST_URI"),
@@ -209,7 +204,7 @@ static int run(struct api_call *call, struct err *err)
 			       "most %u",
 			       call->query.len, API_QUERY_MAX_BYTES);
 	}
-	if (find_route(call, err) < 0)
+	if (api_call_route(call, err) < 0)
 		return -1;
 	if (!call->route) /* OPTIONS: answered */
 		return 0;
@@ -270,7 +265,7 @@ static bool refuse_in_band(struct api_call *call, int status,
 	return true;
 }
 
-static void fail(struct api_call *call, struct err *err)
+void api_call_fail(struct api_call *call, struct err *err)
 {
 	int status =
 	    call->status ? call->status : answer_status_of((int)err->code);
@@ -284,41 +279,61 @@ static void fail(struct api_call *call, struct err *err)
 		log = log_error;
 	log("request", "status=%d error=%s message=%s", status,
 	    err_name(err->code), log_text(text, span_of(err->message)));
+	/* Answered as a stream, and then its transaction failed. */
+	stream_open_free(call->answer->open);
+	call->answer->open = NULL;
 	if (refuse_in_band(call, status, err))
 		return;
 	hide_folder(err, call->config->database);
 	answer_problem_status(call->answer, status, err);
 }
 
-void api_handle(struct api *api, const struct request *request,
-		struct answer *answer)
+void api_call_init(struct api_call *call, struct api *api,
+		   struct api_exchange *exchange)
 {
+	const struct request *request = exchange->request;
 	const char *method = request_param(request, "REQUEST_METHOD");
 	const char *query = request_param(request, "QUERY_STRING");
-	struct err err = {ERR_OK, ""};
-	struct identity who = {0};
-	struct api_call call = {
+
+	*call = (struct api_call){
 	    .api = api,
 	    .config = api->config,
 	    .registry = api->registry,
 	    .auth = api->auth,
 	    .request = request,
-	    .who_owned = &who,
+	    .who_owned = &exchange->who,
 	    .method = span_of(method ? method : ""),
 	    .query = span_of(query ? query : ""),
 	    .now_ms = clock_wall_ms(),
-	    .answer = answer,
+	    .answer = exchange->answer,
 	};
+	call->answer->head_only = is_method(call, "HEAD");
+	add_cors(call);
+}
 
-	answer->head_only = is_method(&call, "HEAD");
-	add_cors(&call);
-	if (run(&call, &err) < 0)
-		fail(&call, &err);
+void api_check_database(struct api *api, const struct err *err)
+{
+	if (err->code == ERR_CORRUPT || err->code == ERR_IO)
+		drop_database(api);
+}
+
+enum api_next api_handle(struct api *api, struct api_exchange *exchange)
+{
+	struct err err = {ERR_OK, ""};
+	struct api_call call;
+	int result;
+
+	api_call_init(&call, api, exchange);
+	result = run(&call, &err);
+	if (result < 0)
+		api_call_fail(&call, &err);
 	if (api->db)
 		db_rollback(api->db);
-	identity_fini(&who);
-	if (err.code == ERR_CORRUPT || err.code == ERR_IO)
-		drop_database(api);
+	api_check_database(api, &err);
+	if (result > 0)
+		return API_WRITE;
+	identity_fini(&exchange->who);
+	return API_ANSWERED;
 }
 
 int api_host_session_alive(struct api *api, const char *secret,

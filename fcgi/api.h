@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "auth.h"
+
 struct answer;
 struct auth;
 struct config;
@@ -27,10 +29,24 @@ int api_open(struct api **out, const struct config *config,
 	     struct registry *registry, struct err *err);
 void api_close(struct api *api); /* NULL is fine */
 
+/* One request and its answer.  The caller's; zeroed but for the first two. */
+struct api_exchange {
+	const struct request *request;
+	struct answer *answer; /* initialised */
+	struct identity who;   /* between the halves of one that writes */
+	struct api_exchange *next;
+};
+
 /* Answers one request; never fails: an error becomes a problem. The database is
- * opened anew when its file was replaced. */
-void api_handle(struct api *api, const struct request *request,
-		struct answer *answer);
+ * opened anew when its file was replaced.  API_WRITE: it is not answered yet;
+ * who asks may do so, and the rest is for api_write_group. */
+enum api_next { API_ANSWERED, API_WRITE };
+enum api_next api_handle(struct api *api, struct api_exchange *exchange);
+
+/* Answers requests that write, in one transaction for all, so that they share
+ * its commit; one that fails does not touch the others.  The answers may be
+ * sent when it returns: all is committed then, or answered as a problem. */
+void api_write_group(struct api *api, struct api_exchange *list);
 
 /* Deletes expired notifications: see retention.h. Returns how many, or -1. */
 int api_expire(struct api *api, int limit, struct err *err);

@@ -57,19 +57,3 @@ int api_admit(struct api_call *call, bool consume, struct err *err)
 		return -1;
 	return check_scope(call, err);
 }
-
-int api_begin_write(struct api_call *call, struct err *err)
-{
-	if (db_begin_write(call->db, err) < 0)
-		return -1;
-	return api_admit(call, true, err);
-}
-
-int api_commit(struct api_call *call, bool changed, struct err *err)
-{
-	if (db_commit(call->db, err) < 0)
-		return -1;
-	if (changed)
-		call->answer->wrote = true;
-	return 0;
-}

@@ -13,6 +13,7 @@
 #include "api_internal.h"
 #include "auth.h"
 #include "lib/err.h"
+#include "lib/fcgi.h"
 #include "lib/json.h"
 #include "lib/mem.h"
 #include "store.h"

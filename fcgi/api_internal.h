@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "lib/err.h"
 
 struct answer;
 struct api;
@@ -93,6 +94,18 @@ bool api_csrf_passes(const struct api_origin *from, char *const *listed);
  * another site can send the other ones without asking first. */
 bool api_is_json_type(const char *content_type);
 
+/* ---- one connection and what belongs to it ---- */
+
+struct api {
+	const struct config *config;
+	struct registry *registry;
+	struct auth *auth;
+	struct db *db; /* NULL: to be opened */
+	/* The group that is being written: its transaction could not begin, or
+	 * is lost.  Then all of it fails with this. */
+	struct err group_err;
+};
+
 /* ---- one request on its way through a handler ---- */
 
 struct api_call {
@@ -110,6 +123,7 @@ struct api_call {
 	struct span query;	    /* raw query string, never SPAN_NONE */
 	int64_t id;		    /* {id} of the route, or 0 */
 	int64_t now_ms;
+	bool in_savepoint; /* of the group's transaction */
 	int status; /* of the problem, where its error code has none; else 0 */
 	struct answer *answer;
 };
@@ -119,11 +133,24 @@ struct api_call {
 int api_admit(struct api_call *call, bool consume, struct err *err);
 /* Handlers of GET run in one transaction (its first read was the credential),
  * which api.c ends.  Handlers of the other methods begin theirs when they have
- * read the body, so that a slow parse holds no lock; this checks the credential
- * again, within.  api.c rolls back what a handler leaves open. */
+ * read the body, so that a slow parse holds no lock: a part of the group's
+ * transaction (api_group.c).  This checks the credential again, within. */
 int api_begin_write(struct api_call *call, struct err *err);
-/* Commits; `changed` wakes the journal. */
+/* Ends the part; `changed` wakes the journal once the group is committed. */
 int api_commit(struct api_call *call, bool changed, struct err *err);
+
+/* ---- api.c, for api_group.c ---- */
+
+struct api_exchange;
+void api_call_init(struct api_call *call, struct api *api,
+		   struct api_exchange *exchange);
+/* Sets call->route; NULL where it is answered already. */
+int api_call_route(struct api_call *call, struct err *err);
+/* The answer becomes a problem. */
+void api_call_fail(struct api_call *call, struct err *err);
+/* After an error: is the connection still good? */
+void api_check_database(struct api *api, const struct err *err);
+
 /* For routes without scope: opens the database if need be (call->db). */
 int api_use_database(struct api_call *call, struct err *err);
 

@@ -23,7 +23,6 @@
 #include "stream_open.h"
 
 #define CURSOR_DIGITS_MAX 19
-#define FULL_RETRY_MS	  10000
 
 /* What the client asked for. */
 struct wish {
@@ -127,27 +126,6 @@ static bool resolve(const struct wish *wish, const struct store_head *head,
 	return false;
 }
 
-static bool accepts_event_stream(const struct api_call *call)
-{
-	const char *accept = request_param(call->request, "HTTP_ACCEPT");
-
-	return accept && strstr(accept, "text/event-stream");
-}
-
-/* No stream now.  Native EventSource survives a `close`, but no status. */
-static int refuse(struct api_call *call, enum err_code code, const char *why,
-		  int64_t retry_ms, struct err *err)
-{
-	int64_t retry = event_jitter(retry_ms);
-
-	if (call->answer->head_only || !accepts_event_stream(call))
-		return err_set(err, code, "%s", why);
-	answer_stream_head(call->answer);
-	event_put_close(&call->answer->bytes, EVENT_CLOSE_REFUSED,
-			retry < 1000 ? 1000 : retry);
-	return 0;
-}
-
 static struct stream_open *make_open(struct api_call *call,
 				     const struct wish *wish)
 {
@@ -217,9 +195,11 @@ static int open_stream(struct api_call *call, struct wish *wish,
 	    read_wish(call, head.epoch, wish, err) < 0)
 		return -1;
 	if (registry_draining(call->registry))
-		return refuse(call, ERR_UNAVAILABLE,
-			      "the responder is being restarted",
-			      call->config->retry_ms, err);
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the responder is being restarted");
+	if (!registry_usable(call->registry))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the journal can't be followed now");
 	if (call->answer->head_only) {
 		if (registry_streams(call->registry) >=
 		    call->config->max_streams)
@@ -232,8 +212,7 @@ static int open_stream(struct api_call *call, struct wish *wish,
 		return -1;
 	if (!registry_reserve(call->registry)) {
 		free(types);
-		return refuse(call, ERR_UNAVAILABLE, "max_streams is reached",
-			      FULL_RETRY_MS, err);
+		return err_set(err, ERR_UNAVAILABLE, "max_streams is reached");
 	}
 	start(call, wish, &head, unread, types);
 	return 0;

@@ -131,8 +131,6 @@ static int catch_up_one(struct hub *hub, struct stream *s, struct err *err)
 		reset_stream(hub, s);
 	else
 		send_page(hub, s, &r);
-	if (s->state == STREAM_LIVE && s->poll && s->poll_due)
-		hub_finish_stream(hub, s);
 out:
 	buf_fini(&r.event);
 	return rc;

@@ -1,5 +1,5 @@
 /*
- * hub_internal: what hub.c, hub_fanout.c and hub_catchup.c share.
+ * hub_internal: what hub.c and hub_*.c share.
  */
 #ifndef BELFRY_HUB_INTERNAL_H
 #define BELFRY_HUB_INTERNAL_H
@@ -59,10 +59,12 @@ struct hub {
 	unsigned count;
 	int64_t position; /* where live streams stand */
 	bool draining;
+	unsigned counts_left; /* unread counts that this second may cost */
 	/* the page being fanned out */
 	struct page_row rows[JOURNAL_PAGE_ROWS];
 	int row_count;
 	int page_seen;
+	unsigned page_writes; /* about how many the page will take */
 	bool page_full;
 	struct buf payload, types;
 	/* scratch of catch-up */
@@ -72,6 +74,12 @@ struct hub {
 };
 
 struct user *hub_find_user(struct hub *hub, struct span id);
+
+/* Until when the stream's credential is good, as its row says now: Unix ms,
+ * 0 for ever, gone, or unknown (the database can't be asked now). */
+#define HUB_CREDENTIAL_GONE    INT64_C(-1)
+#define HUB_CREDENTIAL_UNKNOWN INT64_C(-2)
+int64_t hub_credential_expiry(struct hub *hub, const struct stream *s);
 
 /* Writes frames to a live (or ending) stream and follows up on what came of it.
  */
@@ -87,6 +95,21 @@ void hub_end_stream(struct hub *hub, struct stream *s, enum event_close reason);
 void hub_finish_stream(struct hub *hub, struct stream *s);
 /* No more of it: unwatched now, freed at the end of the turn. */
 void hub_kill_stream(struct hub *hub, struct stream *s);
+
+/* Written just now: its silence starts again. */
+void hub_touch(struct hub *hub, struct stream *s);
+/* Where a stream belongs that has nothing half written. */
+enum stream_state hub_place_of(const struct hub *hub, const struct stream *s);
+/* What epoll is asked for while nothing waits to be written. */
+uint32_t hub_stream_events(const struct stream *s);
+/* Its descriptor has something to say. */
+void hub_stream_ready(struct loop_io *io, uint32_t events);
+void hub_drop_user_if_alone(struct hub *hub, struct user *user);
+
+/* hub_time.c */
+void hub_time_init(struct hub *hub);
+void hub_time_fini(struct hub *hub);
+void hub_time_start(struct hub *hub); /* there is a stream now */
 
 /* hub_fanout.c */
 void hub_fanout_init(struct hub *hub);

@@ -36,6 +36,7 @@
 #define RECHECK_SERIES_NS 300000000 /* where SQLite can't answer */
 #define REOPEN_MIN_NS	  20000000
 #define REOPEN_MAX_NS	  1000000000
+#define MOMENT_NS	  100000000 /* a file that is being replaced */
 #define NS_PER_MS	  1000000
 
 static const char *const action_names[] = {
@@ -64,12 +65,18 @@ const char *journal_reset_name(enum journal_reset reason)
 	return names[reason];
 }
 
-void journal_row_from(struct journal_row *row, struct db_stmt *stmt)
+void journal_row_head_from(struct journal_row *row, struct db_stmt *stmt)
 {
+	row->has_notification = false;
 	row->id = db_int(stmt, 0);
 	row->user_id = db_text(stmt, 1);
 	row->action = journal_action_of(db_text(stmt, 2));
 	row->notification_id = db_int(stmt, 3);
+}
+
+void journal_row_from(struct journal_row *row, struct db_stmt *stmt)
+{
+	journal_row_head_from(row, stmt);
 	row->has_notification = !db_is_null(stmt, JOURNAL_NONCE_COLUMN + 1);
 	if (row->has_notification)
 		notification_from_row(&row->notification, stmt,
@@ -91,6 +98,8 @@ void journal_unusable(struct journal *j, const struct err *why)
 		j->backoff_ns = REOPEN_MIN_NS;
 	if (j->backoff_ns > REOPEN_MAX_NS)
 		j->backoff_ns = REOPEN_MAX_NS;
+	if (j->backoff_ns > MOMENT_NS)
+		j->sink->usable(j->sink, false);
 	loop_timer_set(j->loop, &j->reopen, clock_mono_ns() + j->backoff_ns);
 }
 
@@ -131,6 +140,9 @@ static void resolve_path(struct journal *j)
 		loop_unwatch(j->loop, &j->watch_io);
 		dirwatch_close(j->watch);
 		j->watch = NULL;
+		journal_head_close(j->head);
+		j->head = NULL;
+		j->watcher = false;
 	}
 	free(j->path);
 	j->path = real;
@@ -153,10 +165,7 @@ static void open_database(struct journal *j)
 		journal_unusable(j, &err);
 		return;
 	}
-	if (j->complaint[0])
-		log_info("database-usable", "position=%" PRId64, j->position);
-	j->complaint[0] = '\0';
-	j->backoff_ns = 0;
+	j->due = true; /* only a read shows whether it is good */
 	j->sink->page_end(j->sink, j->position);
 }
 
@@ -255,8 +264,12 @@ static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
 	while ((rc = db_step(s, err)) > 0) {
 		take_anchor(j, s);
 		rows++;
-		journal_row_from(&row, s);
-		j->foreign_epoch = row.action == JOURNAL_EPOCH;
+		if (j->sink->wants(j->sink, db_text(s, 1)))
+			journal_row_from(&row, s);
+		else
+			journal_row_head_from(&row, s);
+		if (row.action == JOURNAL_EPOCH)
+			j->foreign_epoch = true;
 		if (!j->sink->row(j->sink, &row) || j->foreign_epoch ||
 		    rows == JOURNAL_PAGE_ROWS)
 			break;
@@ -315,11 +328,22 @@ static int read_page(struct journal *j, struct err *err)
 		return -1;
 	if (j->rewritten)
 		return journal_start_over(j, err) < 0 ? -1 : 1;
-	if (j->foreign_epoch) {
+	if (j->foreign_epoch && journal_take_epoch(j, err) == 0) {
 		j->foreign_epoch = false;
 		j->sink->rewritten(j->sink, j->position);
 	}
 	return rc;
+}
+
+/* It was read: if it was not usable before, it is now. */
+static void note_usable(struct journal *j)
+{
+	if (!j->backoff_ns)
+		return;
+	log_info("database-usable", "position=%" PRId64, j->position);
+	j->complaint[0] = '\0';
+	j->backoff_ns = 0;
+	j->sink->usable(j->sink, true);
 }
 
 static void schedule_recheck(struct journal *j, int external, bool busy)
@@ -361,6 +385,8 @@ static void run(struct loop_hook *hook)
 	}
 	external = db_external_reader(j->db);
 	rc = read_page(j, &err);
+	if (rc >= 0)
+		note_usable(j);
 	if (rc > 0) {
 		j->due = true;
 		loop_again(j->loop);
@@ -417,7 +443,7 @@ void journal_close(struct journal *j)
 
 int64_t journal_position(const struct journal *j)
 {
-	return j->position;
+	return j->settled ? j->position : JOURNAL_NOWHERE;
 }
 
 struct db *journal_db(struct journal *j)

@@ -61,6 +61,9 @@ struct journal_row {
 /* Columns of the queries that return journal rows: id, user_id, action,
  * notification_id, nonce, then NOTIFICATION_COLUMNS (all NULL: none). */
 void journal_row_from(struct journal_row *row, struct db_stmt *stmt);
+/* The same without the notification, which may be long, and be read for nobody.
+ */
+void journal_row_head_from(struct journal_row *row, struct db_stmt *stmt);
 #define JOURNAL_NONCE_COLUMN 4
 
 enum journal_reset {
@@ -77,12 +80,18 @@ const char *journal_reset_name(enum journal_reset reason);
  * streams) must not hold a snapshot, or no checkpoint of anybody gets through.
  */
 struct journal_sink {
-	/* false: the page is full; the row is taken, the next page follows */
+	/* Does anybody listen to this user? */
+	bool (*wants)(struct journal_sink *sink, struct span user_id);
+	/* A row; without its notification where nobody wants it.
+	 * false: the page is full; the row is taken, the next page follows */
 	bool (*row)(struct journal_sink *sink, const struct journal_row *row);
 	/* The last moment to read what belongs to these rows. */
 	void (*page_rows_end)(struct journal_sink *sink, struct db *db);
 	/* Also without rows, to tell where the journal stands. */
 	void (*page_end)(struct journal_sink *sink, int64_t position);
+	/* The database can't be read, and not only for a moment; or can again.
+	 */
+	void (*usable)(struct journal_sink *sink, bool usable);
 	/* History is not what it was: every stream starts over at `position`.
 	 */
 	void (*rewritten)(struct journal_sink *sink, int64_t position);
@@ -96,6 +105,9 @@ int journal_open(struct journal **out, struct loop *loop, const char *path,
 		 struct err *err);
 void journal_close(struct journal *j); /* NULL is fine */
 
+/* The last row that was read; JOURNAL_NOWHERE before the first opening, when 0
+ * would be taken for a cursor. */
+#define JOURNAL_NOWHERE INT64_C(-1)
 int64_t journal_position(const struct journal *j);
 /* The connection, for reads between turns; NULL while the database can't be
  * used. */

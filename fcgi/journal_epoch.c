@@ -24,6 +24,9 @@
 #include "lib/log.h"
 
 #define BOOT_STEP INT64_C(1000000)
+/* Workers answer with ids of their own snapshot, which may be newer than the
+ * mark by a few when the process is killed. */
+#define MARGIN INT64_C(1000)
 
 struct state {
 	int64_t floor, seq; /* journal_head */
@@ -136,7 +139,14 @@ static int write_epoch(struct journal *j, int64_t above, struct err *err)
 
 	if (read_state(j->db, &state, err) < 0)
 		return -1;
-	floor = (state.seq > above ? state.seq : above) + 1;
+	/* Two processes saw the same; the other one was first, and what it
+	 * began is above all that we have handed out. */
+	if (j->settled && strcmp(state.epoch, j->epoch) != 0 &&
+	    state.floor > above) {
+		stand_at_end(j, &state);
+		return 0;
+	}
+	floor = (state.seq > above ? state.seq : above) + MARGIN;
 	random_epoch(epoch);
 	if (set_epoch(j->db, epoch, err) < 0 ||
 	    run_bound(j->db, DB_EPOCH_RAISE_SEQUENCE, ":seq", floor, err) < 0 ||
@@ -274,6 +284,17 @@ int journal_settle(struct journal *j, struct err *err)
 	if (rc == 0)
 		return new_epoch(j, above, why, err);
 	stand_at_end(j, &state);
+	write_mark(j);
+	return 0;
+}
+
+int journal_take_epoch(struct journal *j, struct err *err)
+{
+	struct state state;
+
+	if (read_state(j->db, &state, err) < 0)
+		return -1;
+	memcpy(j->epoch, state.epoch, sizeof(j->epoch));
 	write_mark(j);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/err.h"
@@ -47,6 +48,9 @@ int journal_head_open(struct journal_head **out, const char *database,
 		err_set_errno(err, "%s", path);
 		goto fail;
 	}
+	/* Others of the group watch too, whatever our umask.  Only its owner
+	 * can, and need. */
+	fchmod(h->fd, 0660);
 	/* posix_fallocate and not ftruncate: a store into a hole of a full
 	 * disk would be a SIGBUS. */
 	if (posix_fallocate(h->fd, 0, sizeof(*h->map)) != 0) {

@@ -49,6 +49,8 @@ int journal_settle(struct journal *j, struct err *err);
 /* History is not what it was: new epoch (or only a new place, where merely
  * pruned), and the sink is told.  ERR_BUSY: again later. */
 int journal_start_over(struct journal *j, struct err *err);
+/* Another process has started over, in a row that was just read. */
+int journal_take_epoch(struct journal *j, struct err *err);
 /* Becomes the watcher if nobody is. */
 void journal_try_watch(struct journal *j);
 /* Closes the database, says why (once), and tries again later. */

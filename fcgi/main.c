@@ -38,15 +38,18 @@ static int is_listening(int fd)
 static void die_with_lighttpd(void)
 {
 	char path[64], name[32] = "";
+	pid_t parent = getppid();
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)getppid());
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)parent);
 	f = fopen(path, "re");
 	if (!f)
 		return;
 	if (fgets(name, sizeof(name), f) && strncmp(name, "lighttpd", 8) == 0)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	fclose(f);
+	if (getppid() != parent)
+		raise(SIGTERM); /* it went meanwhile */
 }
 
 static int load_config(struct config **config, struct err *err)

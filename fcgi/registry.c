@@ -12,7 +12,7 @@
 struct registry {
 	unsigned max_streams;
 	atomic_uint streams;
-	atomic_bool draining;
+	atomic_bool draining, unusable;
 };
 
 struct registry *registry_new(unsigned max_streams)
@@ -46,6 +46,16 @@ void registry_release(struct registry *r)
 unsigned registry_streams(const struct registry *r)
 {
 	return atomic_load(&r->streams);
+}
+
+void registry_set_usable(struct registry *r, bool usable)
+{
+	atomic_store(&r->unusable, !usable);
+}
+
+bool registry_usable(const struct registry *r)
+{
+	return !atomic_load(&r->unusable);
 }
 
 void registry_drain(struct registry *r)

@@ -20,6 +20,11 @@ bool registry_reserve(struct registry *r);
 void registry_release(struct registry *r);
 unsigned registry_streams(const struct registry *r);
 
+/* Can rows be followed now?  If not, a stream would stay silent for ever: none
+ * is opened, readiness says 503. */
+void registry_set_usable(struct registry *r, bool usable);
+bool registry_usable(const struct registry *r);
+
 /* Draining: no new streams, readiness says 503. One way. */
 void registry_drain(struct registry *r);
 bool registry_draining(const struct registry *r);

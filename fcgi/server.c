@@ -31,8 +31,9 @@
 #define ACCEPTS_PER_TURN 64
 #define ACCEPT_PAUSE_MS	 100
 #define SWEEP_MS	 1000
-#define DRAIN_MAX_MS	 5000
+#define DRAIN_MAX_MS	 3000 /* mod_fcgid kills after 8 s */
 #define EXPIRE_BATCH	 200
+#define GROUP_MAX	 64 /* requests that share a commit */
 
 /* ---- accepting ---- */
 
@@ -83,10 +84,16 @@ struct expiry {
 static void expiry_done(struct loop_mail *mail)
 {
 	struct expiry *e = CONTAINER_OF(mail, struct expiry, mail);
+	struct server *server = e->server;
 
-	e->server->expiring = false;
 	if (e->deleted > 0)
-		journal_own_commit(hub_journal(e->server->hub));
+		journal_own_commit(hub_journal(server->hub));
+	/* Not all of it in one transaction, but all of it now. */
+	if (e->deleted == EXPIRE_BATCH && !server->draining) {
+		workers_submit(server->workers, &e->job);
+		return;
+	}
+	server->expiring = false;
 	free(e);
 }
 
@@ -252,8 +259,9 @@ static void drain(struct server *server)
 		return;
 	server->draining = true;
 	systemd_notify("STOPPING=1");
-	log_info("drain", "streams=%u connections=%u", hub_streams(server->hub),
-		 server->conn_count);
+	if (!server->single) /* Apache ends each CGI process this way */
+		log_info("drain", "streams=%u connections=%u",
+			 hub_streams(server->hub), server->conn_count);
 	registry_drain(server->registry);
 	loop_unwatch(server->loop, &server->listen_io);
 	loop_timer_stop(server->loop, &server->accept_timer);
@@ -301,13 +309,21 @@ static void start_timer(struct server *server, struct loop_timer *timer,
 
 static int build(struct server *server, struct err *err)
 {
+	const struct workers_options readers = {.threads =
+						    server->config->workers};
+	const struct workers_options writer = {.threads = 1,
+					       .run_group = conn_write_group,
+					       .group_max = GROUP_MAX};
+
 	server->registry = registry_new(server->config->max_streams);
 	if (loop_open(&server->loop, err) < 0 ||
 	    loop_on_signal(server->loop, on_signal, server, err) < 0 ||
 	    hub_open(&server->hub, server->config, server->loop,
 		     server->registry, err) < 0 ||
-	    workers_start(&server->workers, server->config, server->registry,
-			  err) < 0)
+	    workers_start(&server->workers, &readers, server->config,
+			  server->registry, err) < 0 ||
+	    workers_start(&server->writer, &writer, server->config,
+			  server->registry, err) < 0)
 		return -1;
 	server->hook.run = turn_ends;
 	loop_add_hook(server->loop, &server->hook);
@@ -334,6 +350,7 @@ static int start_listening(struct server *server, int listen_fd,
 static void take_apart(struct server *server)
 {
 	workers_stop(server->workers);
+	workers_stop(server->writer);
 	if (server->loop)
 		loop_deliver_mail(server->loop);
 	conn_close_all(server);

@@ -73,19 +73,10 @@ void conn_kill(struct conn *c)
 
 static void deliver(struct loop_mail *mail);
 
-static void work(struct job *job, struct api *api)
+static void answered(struct conn *c)
 {
-	struct conn *c = CONTAINER_OF(job, struct conn, job);
-	struct request *request = NULL;
-	struct err err;
-
-	answer_init(&c->answer);
-	c->request_id = c->gather.request_id;
-	if (request_parse(&request, &c->gather, &err) < 0)
-		answer_problem(&c->answer, &err);
-	else
-		api_handle(api, request, &c->answer);
-	request_free(request);
+	request_free(c->request);
+	c->request = NULL;
 	if (!c->answer.open) {
 		buf_init(&c->out, OUT_MAX);
 		fcgi_put_stdout(&c->out, c->request_id,
@@ -95,6 +86,45 @@ static void work(struct job *job, struct api *api)
 	}
 	c->mail.deliver = deliver;
 	loop_post(c->server->loop, &c->mail);
+}
+
+static void work(struct job *job, struct api *api)
+{
+	struct conn *c = CONTAINER_OF(job, struct conn, job);
+	struct err err;
+
+	answer_init(&c->answer);
+	c->request_id = c->gather.request_id;
+	if (request_parse(&c->request, &c->gather, &err) < 0) {
+		answer_problem(&c->answer, &err);
+		answered(c);
+		return;
+	}
+	c->exchange =
+	    (struct api_exchange){.request = c->request, .answer = &c->answer};
+	if (api_handle(api, &c->exchange) == API_WRITE) {
+		workers_submit(c->server->writer, &c->job);
+		return;
+	}
+	answered(c);
+}
+
+void conn_write_group(struct job *list, struct api *api)
+{
+	struct api_exchange *exchanges = NULL, **end = &exchanges;
+	struct job *next;
+
+	for (struct job *job = list; job; job = job->next) {
+		struct conn *c = CONTAINER_OF(job, struct conn, job);
+
+		*end = &c->exchange;
+		end = &c->exchange.next;
+	}
+	api_write_group(api, exchanges);
+	for (struct job *job = list; job; job = next) {
+		next = job->next; /* the connection may be gone after this */
+		answered(CONTAINER_OF(job, struct conn, job));
+	}
 }
 
 /* ---- back in the loop ---- */
@@ -250,8 +280,7 @@ void conn_sweep(struct server *server, int64_t now_ns)
 {
 	struct conn *c;
 
-	DL_FOREACH(server->conns, c)
-	{
+	DL_FOREACH (server->conns, c) {
 		int64_t silent = now_ns - c->progress_ns;
 
 		if ((c->state == CONN_READING && silent > READ_MAX_NS) ||
@@ -264,17 +293,17 @@ void conn_drop_idle(struct server *server)
 {
 	struct conn *c;
 
-	DL_FOREACH(server->conns, c)
-	if (c->state == CONN_READING)
-		retire(c);
+	DL_FOREACH (server->conns, c)
+		if (c->state == CONN_READING)
+			retire(c);
 }
 
 void conn_close_all(struct server *server)
 {
 	struct conn *c;
 
-	DL_FOREACH(server->conns, c)
-	retire(c);
+	DL_FOREACH (server->conns, c)
+		retire(c);
 	if (server->loop)
 		loop_run_deferred(server->loop);
 }

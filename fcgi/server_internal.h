@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "api.h"
 #include "lib/buf.h"
 #include "lib/fcgi.h"
 #include "lib/loop.h"
@@ -25,6 +26,7 @@ struct server {
 	struct registry *registry;
 	struct hub *hub;
 	struct workers *workers;
+	struct workers *writer; /* one thread that writes for all */
 	struct loop_io listen_io;
 	struct loop_hook hook;
 	struct loop_timer accept_timer, sweep_timer, sessions_timer,
@@ -45,6 +47,8 @@ struct conn {
 	struct job job;
 	struct loop_mail mail;
 	struct fcgi_gather gather;
+	struct request *request; /* while workers have it */
+	struct api_exchange exchange;
 	struct answer answer;
 	struct buf out; /* framed answer */
 	size_t out_offset;
@@ -54,6 +58,9 @@ struct conn {
 	enum { CONN_READING, CONN_WORKING, CONN_WRITING, CONN_DEAD } state;
 	bool hung_up; /* while a worker has it */
 };
+
+/* The writer's: answers a list of connections' requests. */
+void conn_write_group(struct job *list, struct api *api);
 
 void conn_accept(struct server *server, int fd);
 /* A request that is complete (CGI): answers it on fd.  Takes both. */

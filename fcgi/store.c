@@ -54,11 +54,12 @@ int store_head(struct db *db, struct store_head *out, struct err *err)
 	return 0;
 }
 
-int store_unread_count(struct db *db, struct span user, int64_t now_ms,
-		       int64_t *count, struct err *err)
+int store_unread_count_within(struct db *db, struct span user, int64_t now_ms,
+			      int64_t rows, int64_t *count, struct err *err)
 {
 	struct db_stmt *s;
 	struct mark mark;
+	bool exact;
 
 	if (read_mark(db, user, &mark, err) < 0 ||
 	    db_query(db, DB_STORE_UNREAD_COUNT, &s, err) < 0)
@@ -66,11 +67,22 @@ int store_unread_count(struct db *db, struct span user, int64_t now_ms,
 	db_bind_text(s, ":user", user);
 	db_bind_int(s, ":through", mark.through);
 	db_bind_int(s, ":now", now_ms);
+	db_bind_int(s, ":limit", rows);
 	if (db_step(s, err) < 0)
 		return -1;
-	*count = db_int(s, 0);
+	exact = rows < 0 || db_int(s, 1) < rows;
+	if (exact)
+		*count = db_int(s, 0);
 	db_reset(s);
-	return 0;
+	return exact;
+}
+
+int store_unread_count(struct db *db, struct span user, int64_t now_ms,
+		       int64_t *count, struct err *err)
+{
+	return store_unread_count_within(db, user, now_ms, -1, count, err) < 0
+		   ? -1
+		   : 0;
 }
 
 /* "a,b" becomes ",a,b,", in which ",a," is looked for. */

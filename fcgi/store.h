@@ -28,9 +28,14 @@ struct store_head {
 };
 int store_head(struct db *db, struct store_head *out, struct err *err);
 
-/* Unread, unexpired, not hidden, broadcasts included. */
+/* Unread, unexpired, not hidden, broadcasts included: as much work as there are
+ * rows that are unread. */
 int store_unread_count(struct db *db, struct span user, int64_t now_ms,
 		       int64_t *count, struct err *err);
+/* The same with bounded work: 0 (and *count untouched) where more than so many
+ * rows would have to be looked at, 1 where *count is right, -1. */
+int store_unread_count_within(struct db *db, struct span user, int64_t now_ms,
+			      int64_t rows, int64_t *count, struct err *err);
 
 /* ---- reading: store.c ---- */
 

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "api.h"
-#include "config.h"
 #include "lib/err.h"
 #include "lib/mem.h"
 
@@ -26,35 +25,41 @@ struct workers {
 	pthread_cond_t more;
 	struct job *first, **last;
 	bool stopping;
-	unsigned count;
+	struct workers_options options;
 	struct worker *workers;
 };
 
-/* The next job, or NULL: the end. */
+/* The next job, or the next group of them; NULL: the end. */
 static struct job *take(struct workers *pool)
 {
-	struct job *job;
+	unsigned n = pool->options.run_group ? pool->options.group_max : 1;
+	struct job *list, **end = &list;
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->first && !pool->stopping)
 		pthread_cond_wait(&pool->more, &pool->lock);
-	job = pool->first;
-	if (job) {
-		pool->first = job->next;
-		if (!pool->first)
-			pool->last = &pool->first;
-	}
+	list = pool->first;
+	while (*end && n--)
+		end = &(*end)->next;
+	pool->first = *end;
+	*end = NULL;
+	if (!pool->first)
+		pool->last = &pool->first;
 	pthread_mutex_unlock(&pool->lock);
-	return job;
+	return list;
 }
 
 static void *work(void *argument)
 {
 	struct worker *w = argument;
-	struct job *job;
+	struct job *list;
 
-	while ((job = take(w->pool)))
-		job->run(job, w->api);
+	while ((list = take(w->pool))) {
+		if (w->pool->options.run_group)
+			w->pool->options.run_group(list, w->api);
+		else
+			list->run(list, w->api);
+	}
 	return NULL;
 }
 
@@ -68,17 +73,18 @@ void workers_submit(struct workers *pool, struct job *job)
 	pthread_cond_signal(&pool->more);
 }
 
-int workers_start(struct workers **out, const struct config *config,
-		  struct registry *registry, struct err *err)
+int workers_start(struct workers **out, const struct workers_options *options,
+		  const struct config *config, struct registry *registry,
+		  struct err *err)
 {
 	struct workers *pool = mem_new(sizeof(*pool));
 
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->more, NULL);
 	pool->last = &pool->first;
-	pool->count = config->workers;
-	pool->workers = mem_array(pool->count, sizeof(*pool->workers));
-	for (unsigned i = 0; i < pool->count; i++) {
+	pool->options = *options;
+	pool->workers = mem_array(options->threads, sizeof(*pool->workers));
+	for (unsigned i = 0; i < options->threads; i++) {
 		struct worker *w = &pool->workers[i];
 		int rc;
 
@@ -108,7 +114,7 @@ void workers_stop(struct workers *pool)
 	pool->stopping = true;
 	pthread_mutex_unlock(&pool->lock);
 	pthread_cond_broadcast(&pool->more);
-	for (unsigned i = 0; i < pool->count; i++) {
+	for (unsigned i = 0; i < pool->options.threads; i++) {
 		if (pool->workers[i].started)
 			pthread_join(pool->workers[i].thread, NULL);
 		api_close(pool->workers[i].api);

@@ -19,9 +19,18 @@ struct job {
 	struct job *next;
 };
 
+struct workers_options {
+	unsigned threads;
+	/* With it, the thread takes all jobs that wait (at most `group_max`)
+	 * and runs them together, instead of each by its own run. */
+	void (*run_group)(struct job *list, struct api *api);
+	unsigned group_max;
+};
+
 /* Starts the threads (signals must be blocked already). */
-int workers_start(struct workers **out, const struct config *config,
-		  struct registry *registry, struct err *err);
+int workers_start(struct workers **out, const struct workers_options *options,
+		  const struct config *config, struct registry *registry,
+		  struct err *err);
 /* Runs what is queued, then joins; NULL is fine. */
 void workers_stop(struct workers *workers);
 void workers_submit(struct workers *workers, struct job *job); /* any thread */

@@ -297,6 +297,11 @@ int db_external_reader(struct db *db)
 	return -1;
 }
 
+void db_set_busy_timeout(struct db *db, int ms)
+{
+	sqlite3_busy_timeout(db->handle, ms);
+}
+
 int64_t db_last_insert_id(struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);
@@ -356,6 +361,23 @@ void db_rollback(struct db *db)
 	if (!sqlite3_get_autocommit(db->handle))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 	db->opener_file = NULL;
+}
+
+int db_savepoint(struct db *db, struct err *err)
+{
+	return db_exec(db, "SAVEPOINT part", err);
+}
+
+int db_release(struct db *db, struct err *err)
+{
+	return db_exec(db, "RELEASE part", err);
+}
+
+void db_rollback_to_savepoint(struct db *db)
+{
+	/* Nothing to do where SQLite has rolled back everything. */
+	if (!sqlite3_get_autocommit(db->handle))
+		db_exec(db, "ROLLBACK TO part; RELEASE part", NULL);
 }
 
 /* ---- statements ---- */

@@ -55,6 +55,8 @@ bool db_moved(struct db *db);
  * frame until after its commit is visible)?  1, 0, or -1: unknown to this
  * SQLite.  Ask before the query; 0.25 µs. */
 int db_external_reader(struct db *db);
+/* How long to wait for a lock, from now on. */
+void db_set_busy_timeout(struct db *db, int ms);
 int64_t db_last_insert_id(struct db *db);
 int db_changes(struct db *db); /* rows of the last INSERT, UPDATE, DELETE */
 bool db_in_transaction(struct db *db);
@@ -71,6 +73,11 @@ int db_begin_at(struct db *db, bool write, const char *file, int line,
 /* On failure the transaction is rolled back. */
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* no transaction: nothing */
+
+/* A part of a write transaction that can be undone by itself. Not nested. */
+int db_savepoint(struct db *db, struct err *err);
+int db_release(struct db *db, struct err *err);
+void db_rollback_to_savepoint(struct db *db);
 
 /* ---- statements ---- */
 

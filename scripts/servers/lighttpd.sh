@@ -24,6 +24,20 @@ fill()
 	sed -E -i "s|$line|\\1$value\\2|" "$work/lighttpd.conf"
 }
 
+# These two are what lighttpd-cgi.sh has others for.
+lighttpd_text()
+{
+	cat "$root/lighttpd.conf"
+}
+
+# $1: the environment of the responder
+lighttpd_fill()
+{
+	fill bin-path "\"$work/belfry\""
+	fill socket "\"$work/belfry.sock\""
+	fill bin-environment "( $1 )"
+}
+
 server_configure()
 {
 	local pair given="\"BELFRY_CONFIG\" => \"$config\"" most
@@ -38,17 +52,15 @@ server_configure()
 	ulimit -Sn "$most"
 
 	# server.username is for root, who is not asked for here.
-	sed -e '/^server\.username/d' -e "s|/api/notifications|$base_path|g" \
-		"$root/lighttpd.conf" >"$work/lighttpd.conf"
+	lighttpd_text | sed -e '/^server\.username/d' \
+		-e "s|/api/notifications|$base_path|g" >"$work/lighttpd.conf"
 	fill server.document-root "\"$docroot\""
 	fill server.bind '"127.0.0.1"'
 	fill server.port "$port"
 	fill server.errorlog "\"$error_log\""
 	fill server.upload-dirs "( \"$work/uploads\" )"
 	fill server.max-fds "$most"
-	fill bin-path "\"$work/belfry\""
-	fill socket "\"$work/belfry.sock\""
-	fill bin-environment "( $given )"
+	lighttpd_fill "$given"
 	if [ -n "$tls" ]; then
 		make_certificate
 		cat >>"$work/lighttpd.conf" <<-END

@@ -127,3 +127,11 @@ WHERE id IN (SELECT id FROM notifications
 
 -- name: next_expiry
 SELECT min(expires_at) FROM notifications WHERE expires_at IS NOT NULL
+
+-- Until when is this row that user's (0: for ever)?  The secret is not
+-- compared: ids are never given twice while a table lives.
+-- name: session_expiry
+SELECT coalesce(expires_at, 0) FROM sessions WHERE id = :id AND user_id = :user
+
+-- name: token_expiry
+SELECT coalesce(expires_at, 0) FROM tokens WHERE id = :id AND user_id = :user

@@ -24,25 +24,40 @@ SELECT read_through, read_at FROM read_marks WHERE user_id = :user
 -- name: store_last_notification
 SELECT max(id) FROM notifications
 
+-- Above the watermark unread is what has no read time; anywhere, what was made
+-- unread again (0).  Each is a range of notifications_by_state, so a long
+-- history that is read costs nothing.  At most :limit rows of each range are
+-- looked at (-1: all); the second column has the most that were.
 -- name: store_unread_count
-SELECT (SELECT count(*) FROM notifications
+SELECT sum(unread), max(seen) FROM (
+    SELECT coalesce(sum(is_unread), 0) AS unread, count(*) AS seen FROM (
+        SELECT expires_at IS NULL OR expires_at > :now AS is_unread
+        FROM notifications
         WHERE user_id = :user AND read_at IS NULL AND id > :through
-          AND (expires_at IS NULL OR expires_at > :now))
-     + (SELECT count(*) FROM notifications
+        LIMIT :limit)
+    UNION ALL
+    SELECT coalesce(sum(is_unread), 0), count(*) FROM (
+        SELECT expires_at IS NULL OR expires_at > :now AS is_unread
+        FROM notifications
         WHERE user_id = :user AND read_at = 0
-          AND (expires_at IS NULL OR expires_at > :now))
-     + (SELECT count(*) FROM notifications AS n
+        LIMIT :limit)
+    UNION ALL
+    SELECT coalesce(sum(is_unread), 0), count(*) FROM (
+        SELECT coalesce(r.read_at, 0) <= 0 AND r.deleted_at IS NULL
+               AND (n.expires_at IS NULL OR n.expires_at > :now) AS is_unread
+        FROM notifications AS n
         LEFT JOIN receipts AS r
           ON r.user_id = :user AND r.notification_id = n.id
         WHERE n.user_id = '*' AND n.id > :through
-          AND coalesce(r.read_at, 0) <= 0 AND r.deleted_at IS NULL
-          AND (n.expires_at IS NULL OR n.expires_at > :now))
-     + (SELECT count(*) FROM receipts AS r
+        LIMIT :limit)
+    UNION ALL
+    SELECT coalesce(sum(is_unread), 0), count(*) FROM (
+        SELECT r.read_at = 0 AND r.deleted_at IS NULL AND n.user_id = '*'
+               AND (n.expires_at IS NULL OR n.expires_at > :now) AS is_unread
+        FROM receipts AS r
         JOIN notifications AS n ON n.id = r.notification_id
         WHERE r.user_id = :user AND r.notification_id <= :through
-          AND r.read_at = 0 AND r.deleted_at IS NULL
-          AND n.user_id = '*'
-          AND (n.expires_at IS NULL OR n.expires_at > :now))
+        LIMIT :limit))
 
 -- :types is ",a,b," or NULL.  A type with a comma in it can't be asked for.
 -- name: store_list

@@ -102,6 +102,7 @@ function loadOptions(scenario, server, instance, way, o) {
 		streams,
 		...instance.options,
 		...(scenario.to === 'everyone' ? instance.everyone : {}),
+		...(o.quick ? { openTimeout: 20_000 } : {}),
 		...scenario.options(o.quick, way),
 		...server.variants[way],
 		...(scenario.resumes ? instance.resume : {}),
@@ -176,6 +177,17 @@ function tell(scenario, server, way, report) {
 	);
 }
 
+// A server that did not start, or let not all in, is tried once more.
+async function again(scenario, server, way, o) {
+	for (let attempt = 0; ; attempt++) {
+		const begin = Date.now();
+		const report = await one(scenario, server, way, o);
+		report.wholeSeconds = (Date.now() - begin) / 1000;
+		tell(scenario, server, way, report);
+		if (!report.error || attempt) return report;
+	}
+}
+
 async function measure(o) {
 	const servers = await chosenServers(o);
 	const runs = [];
@@ -185,10 +197,7 @@ async function measure(o) {
 			for (const server of servers) {
 				if (scenario.only && !scenario.only.includes(server.name)) continue;
 				for (const way of waysOf(scenario, server, o)) {
-					const begin = Date.now();
-					const report = await one(scenario, server, way, o);
-					report.wholeSeconds = (Date.now() - begin) / 1000;
-					tell(scenario, server, way, report);
+					const report = await again(scenario, server, way, o);
 					runs.push({ scenario: scenario.id, server: server.name, way, report });
 				}
 			}

@@ -59,7 +59,7 @@ function paced(streams, rate, seconds) {
 		ways: ['sql'],
 		options: (quick) => ({
 			rate,
-			messages: rate * (quick ? Math.min(3, seconds) : seconds),
+			messages: rate * (quick ? Math.min(2, seconds) : seconds),
 		}),
 		metrics: [cpuPerDelivery, p50, p99],
 	};
@@ -96,7 +96,8 @@ function stalled(n) {
 		ways: ['sql'],
 		options: (quick) => ({
 			rate: 1000,
-			messages: quick ? 4000 : 15000,
+			messages: quick ? 2500 : 15000,
+			patience: quick ? 1500 : 5000,
 			size: 3000,
 			stalled: n,
 			// One connection of a slow server could not keep this pace.
@@ -137,7 +138,7 @@ export const scenarios = [
 		ways: ['post', 'sql'],
 		options: (quick) => ({
 			rate: 2000,
-			messages: quick ? 6000 : 12000,
+			messages: quick ? 4000 : 12000,
 			connections: 32,
 		}),
 		metrics: [
@@ -240,15 +241,12 @@ export const scenarios = [
 		id: 'storm',
 		group: 'storm',
 		resumes: true,
+		fullOnly: true,
 		title: 'storm: 1,000 clients cut twice under 20 msg/s',
 		streams: 1000,
 		to: 'everyone',
 		ways: ['sql'],
-		options: (quick) => ({
-			rate: 20,
-			messages: quick ? 60 : 120,
-			cutAt: quick ? [800, 1800] : [2000, 4000],
-		}),
+		options: () => ({ rate: 20, messages: 120, cutAt: [2000, 4000] }),
 		metrics: [
 			{
 				key: 'backMs',
@@ -268,7 +266,7 @@ export const scenarios = [
 	{
 		id: 'killed',
 		group: 'storm',
-		title: 'storm: responder killed (-9) under all streams and 10 commits/s',
+		title: 'storm: responder killed (-9) under 10,000 streams and 2 commits/s to all',
 		streams: 10000,
 		to: 'everyone',
 		ways: ['sql'],
@@ -276,8 +274,8 @@ export const scenarios = [
 		kills: true,
 		fullOnly: true,
 		options: () => ({
-			rate: 10,
-			messages: 200,
+			rate: 2,
+			messages: 50,
 			killAt: 2000,
 			reconnect: true,
 		}),

@@ -7,7 +7,7 @@ import { after, before, beforeEach, test } from 'node:test';
 
 import { poll } from '../integration/lib/harness.mjs';
 import { insert } from '../integration/lib/writer.mjs';
-import { openBoth, startKit, streamsOf, Tab } from './lib/kit.mjs';
+import { openBoth, startKit, Tab } from './lib/kit.mjs';
 import { Proxy } from './lib/proxy.mjs';
 
 const TABS = 12;
@@ -15,10 +15,8 @@ let browsers;
 let server;
 
 before(async () => {
-	[server, browsers] = await Promise.all([
-		startKit({ set: { heartbeat: '1s' } }),
-		openBoth(),
-	]);
+	server = await startKit({ set: { heartbeat: '1s' } });
+	browsers = await openBoth();
 });
 
 after(async () => {
@@ -28,25 +26,46 @@ after(async () => {
 
 beforeEach(() => server.sql('DELETE FROM notifications;'));
 
-// Each browser has a user of its own, so that they may run side by side.
+// Each browser has a user of its own and its own way to the server, so that they
+// may run side by side. `open` makes a tab.
 const inBoth = (name, body) =>
 	test(`kit: ${name}`, () =>
 		Promise.all(
-			browsers.map((browser, i) => body(browser, ['alice', 'bob'][i])),
+			browsers.map(async (browser, i) => {
+				const user = ['alice', 'bob'][i];
+				const proxy = await Proxy.open(new URL(server.origin).port);
+				const profile = await browser.profile();
+				const tabs = [];
+				const open = async (options) => {
+					tabs.push(
+						await Tab.open(profile, server, user, options, proxy.origin),
+					);
+					return tabs.at(-1);
+				};
+				const streams = (count) =>
+					poll(`${count} streams in ${browser.name}`, () =>
+						proxy.streams === count);
+				try {
+					await body({ open, user, proxy, streams, tabs });
+				} finally {
+					for (const tab of tabs.splice(0)) await tab.close();
+					await profile.close();
+					await proxy.close();
+				}
+			}),
 		));
 
-const oneStream = (user) =>
-	poll(`one stream of ${user}`, async () =>
-		(await streamsOf(server, user)) === 1);
-
 for (const sharing of ['worker', 'locks'])
-	inBoth(`${TABS} tabs by ${sharing} are one stream`, async (browser, user) => {
-		const tabs = [];
-		for (let i = 0; i < TABS; i++)
-			tabs.push(await Tab.open(browser, server, user, { sharing }));
+	inBoth(`${TABS} tabs by ${sharing} are one stream`, async ({ open, user, streams, tabs }) => {
+		for (let i = 0; i < TABS; i++) await open({ sharing });
 		const all = (what) => Promise.all(tabs.map(what));
 		await all((tab) => tab.is('connected'));
-		await oneStream(user);
+		await streams(1);
+		const { held } = await tabs[0].ask(() => navigator.locks.query());
+		assert.deepEqual(
+			held.filter(({ name }) => name.startsWith('belfry')).length,
+			sharing === 'locks' ? 1 : 0,
+		);
 		await server.sql(insert(user, 'to all tabs'));
 		await all((tab) => tab.shows('to all tabs'));
 		// Requests are alive in every one: six streams would hold them up.
@@ -63,41 +82,33 @@ for (const sharing of ['worker', 'locks'])
 			await all((tab) => tab.shows(`after ${i}`));
 		}
 		await all((tab) => tab.is('connected'));
-		await oneStream(user);
+		await streams(1);
 		await all(async (tab) =>
 			assert.deepEqual(
 				await tab.ask(() => window.told),
 				[...new Set(await tab.ask(() => window.told))],
 				'told once',
 			));
-		await all((tab) => tab.close());
-		await poll('no stream', async () =>
-			(await streamsOf(server, user)) === 0);
+		for (const tab of tabs.splice(0)) await tab.close();
+		await streams(0);
 	});
 
-inBoth('signing out in one tab stops all', async (browser, user) => {
+inBoth('signing out in one tab stops all', async ({ open, streams, tabs }) => {
 	for (const sharing of ['worker', 'locks']) {
-		const tabs = [];
-		for (let i = 0; i < 3; i++)
-			tabs.push(await Tab.open(browser, server, user, { sharing }));
+		for (let i = 0; i < 3; i++) await open({ sharing });
 		for (const tab of tabs) await tab.is('connected');
 		await tabs[1].ask(() => window.store.signOut());
 		await tabs[0].is('error');
 		await tabs[2].is('error');
 		assert.equal(await tabs[0].ask(() => window.store.reason), 'signed out');
-		await poll('no stream', async () =>
-			(await streamsOf(server, user)) === 0);
-		for (const tab of tabs) await tab.close();
+		await streams(0);
+		for (const tab of tabs.splice(0)) await tab.close();
 	}
 });
 
-inBoth('a restart loses nothing', async (browser, user) => {
-	const tabs = [];
-	for (const sharing of ['worker', 'locks', 'none'])
-		tabs.push(await Tab.open(browser, server, user, { sharing }));
-	tabs.push(await Tab.open(browser, server, user, {
-		sharing: 'none', headers: 1, // the fetch tier
-	}));
+inBoth('a restart loses nothing', async ({ open, user, tabs }) => {
+	for (const sharing of ['worker', 'locks', 'none']) await open({ sharing });
+	await open({ sharing: 'none', headers: 1 }); // the fetch tier
 	for (const tab of tabs) await tab.is('connected');
 	for (let i = 0; i < 2; i++) {
 		if (user === 'alice') await server.killResponder();
@@ -110,13 +121,11 @@ inBoth('a restart loses nothing', async (browser, user) => {
 			(await tab.ask(() => window.told)).sort(),
 			['meanwhile 0', 'meanwhile 1'],
 		);
-	for (const tab of tabs) await tab.close();
 });
 
-inBoth('what networks do: silence, cuts, refusals, 503', async (browser, user) => {
+inBoth('what networks do: silence, cuts, refusals, 503', async ({ open, user, proxy, tabs }) => {
 	for (const sharing of ['worker', 'locks', 'none']) {
-		const proxy = await Proxy.open(new URL(server.origin).port);
-		const tab = await Tab.open(browser, server, user, { sharing }, proxy.origin);
+		const tab = await open({ sharing });
 		await tab.is('connected');
 		for (const mode of ['silent', '503', 'refuse']) {
 			const title = `${mode} ${sharing}`;
@@ -130,15 +139,13 @@ inBoth('what networks do: silence, cuts, refusals, 503', async (browser, user) =
 			await tab.shows(title);
 			await tab.is('connected');
 		}
-		await tab.close();
-		await proxy.close();
+		await tabs.pop().close();
 	}
 });
 
-inBoth('a session that is revoked stops all tabs, a new one goes on', async (browser, user) => {
-	const tabs = [];
+inBoth('a session that is revoked stops all tabs, a new one goes on', async ({ open, user, tabs }) => {
 	for (const sharing of ['worker', 'worker', 'locks', 'none'])
-		tabs.push(await Tab.open(browser, server, user, { sharing }));
+		await open({ sharing });
 	for (const tab of tabs) await tab.is('connected');
 	const [row] = await server.rows(
 		`SELECT * FROM sessions WHERE user_id = '${user}'`,
@@ -155,20 +162,18 @@ inBoth('a session that is revoked stops all tabs, a new one goes on', async (bro
 	);
 	for (const tab of tabs) await tab.ask(() => window.store.reconnect());
 	for (const tab of tabs) await tab.shows('back again');
-	for (const tab of tabs) await tab.close();
 });
 
-inBoth('away and back again, whether the page was kept or not', async (browser, user) => {
+inBoth('away and back again, whether the page was kept or not', async ({ open, user, proxy, streams, tabs }) => {
 	for (const sharing of ['worker', 'locks', 'none']) {
-		const tab = await Tab.open(browser, server, user, { sharing });
+		const tab = await open({ sharing });
 		await tab.is('connected');
-		await tab.page.goto(`${server.origin}/nothing-here`);
-		await poll('no stream', async () =>
-			(await streamsOf(server, user)) === 0);
+		await tab.page.goto(`${proxy.origin}/nothing-here`);
+		await streams(0);
 		await server.sql(insert(user, `while away ${sharing}`));
 		await tab.page.goBack();
 		await tab.shows(`while away ${sharing}`);
 		await tab.is('connected');
-		await tab.close();
+		await tabs.pop().close();
 	}
 });

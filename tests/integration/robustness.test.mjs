@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { BASE, BINARY, alive, poll, startServer } from './lib/harness.mjs';
 import * as fastcgi from './lib/fastcgi.mjs';
-import { waiting } from './lib/sse.mjs';
+import { waiting } from './lib/wait.mjs';
 import { insert, insertAll } from './lib/writer.mjs';
 
 const MIB = 1024 * 1024;

@@ -188,8 +188,8 @@ export function createNotifications(options: Options = {}): Notifications {
 			const made = await createLink({
 				...options,
 				snapshot: refresh,
-				onFrame: (frame) => mine === run && takeFrame(frame),
-				onStatus: (info) => mine === run && setStatus(info),
+				onFrame: takeFrame,
+				onStatus: setStatus,
 			});
 			if (mine !== run)
 				return made.stop();

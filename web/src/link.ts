@@ -5,6 +5,7 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import type { Options } from './index.js';
 import { hubTransport, openLocks, openWorker, type Medium } from './media.js';
 import { baseOf } from './rest.js';
+import { FORGET } from './service-worker.js';
 import { directWays, type Address } from './ways.js';
 
 /** How tabs share one stream. */
@@ -67,6 +68,8 @@ export async function createLink(options: LinkOptions): Promise<Link> {
 		retryNow: () => connection.retryNow(),
 		startOver: () => connection.startOver(),
 		signOut() {
+			// What a service worker has kept goes too.
+			globalThis.navigator?.serviceWorker?.controller?.postMessage(FORGET);
 			const line = medium?.open(() => {});
 			line?.post({ from: 'signing out', stop: true });
 			// What is posted last leaves before the line is closed.

@@ -23,15 +23,21 @@ export function version(command, args, pattern = /.*/) {
 	return pattern.exec(`${result.stdout}${result.stderr}`.trim())?.[0] ?? null;
 }
 
-export function freePort() {
-	return new Promise((resolve, reject) => {
+function isFree(port) {
+	return new Promise((resolve) => {
 		const server = net.createServer();
-		server.on('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
+		server.on('error', () => resolve(false));
+		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
 	});
+}
+
+// Below those that the kernel gives out by itself, so that no connection of a
+// busy machine takes it meanwhile.
+export async function freePort() {
+	for (;;) {
+		const port = 12000 + Math.floor(Math.random() * 8000);
+		if (await isFree(port)) return port;
+	}
 }
 
 function parentOf(pid) {

@@ -30,6 +30,7 @@ void client_init(struct client *c, struct load *load, unsigned index)
 	c->load = load;
 	c->fd = -1;
 	c->index = index;
+	c->cursor_number = -1;
 	c->retry_ms = DEFAULT_RETRY_MS;
 	if (o->everyone)
 		tally_init(&c->tally, 0, 1, total);

@@ -11,7 +11,6 @@ import { Child, ROOT, family, version } from '../lib/process.mjs';
 const BIN = process.env.BELFRY_BIN || path.join(ROOT, 'build/belfry');
 const SERVE = path.join(ROOT, 'scripts/serve');
 const BASE = '/api/notifications';
-const STREAMS_PER_WORKER = 8900; // of 20,000 descriptors, two each
 
 function run(command, args, input) {
 	const result = spawnSync(command, args, {
@@ -42,9 +41,16 @@ function credentials(table, users, prefix, scopes) {
 	return { secrets, sql: sql.join('\n') };
 }
 
-function workers() {
+// What lighttpd lets in with its configuration: two descriptors each, up to nine
+// tenths of them, and no more than server.max-connections (a third of the
+// descriptors where that is not set).
+function capacity() {
 	const conf = fs.readFileSync(path.join(ROOT, 'lighttpd.conf'), 'utf8');
-	return Number(/^server\.max-worker\s*=\s*(\d+)/m.exec(conf)?.[1] ?? 1);
+	const given = (key) =>
+		Number(new RegExp(`^server\\.${key}\\s*=\\s*(\\d+)`, 'm').exec(conf)?.[1]);
+	const fds = given('max-fds') || 4096;
+	const connections = Math.min(given('max-connections') || fds / 3, fds * 0.45);
+	return Math.floor(connections * (given('max-worker') || 1)) - 60;
 }
 
 export const name = 'belfry';
@@ -56,7 +62,7 @@ export const variants = {
 	'post-100': { via: 'post', batch: 100 },
 	'sql-100': { via: 'sql', batch: 100 },
 };
-export const maxStreams = () => STREAMS_PER_WORKER * Math.max(1, workers());
+export const maxStreams = capacity;
 export const restarts = 'belfry'; // what the storm kills
 
 export function describe() {

@@ -22,6 +22,7 @@ server.errorlog = "${dir}/lighttpd.log"
 server.upload-dirs = ( "${dir}" )
 server.modules += ( "mod_proxy" )
 server.max-fds = 20000
+server.max-connections = 10000
 server.stream-response-body = 2
 proxy.server = ( "" => ((
 	"host" => "127.0.0.1",

@@ -64,8 +64,11 @@ export async function start({ dir, cpus }) {
 		{ dir, cpus },
 	);
 	await child.untilPort(port);
+	const pids = () => family(child.pid).filter(([comm]) => comm === 'nginx');
+	// The port is open before there is a worker.
+	await child.until(() => pids().length === 2);
 	return {
-		pids: () => family(child.pid).filter(([comm]) => comm === 'nginx'),
+		pids,
 		stop: () => child.stop(),
 		options: peer.options(port),
 		everyone: peer.everyone,

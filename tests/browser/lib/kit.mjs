@@ -29,7 +29,26 @@ export async function startKit(options = {}) {
 	return server;
 }
 
-export const openBoth = () => Promise.all([openChromium(), openFirefox()]);
+// profile(): where tabs know of each other, apart from those of other tests.
+export async function openBoth() {
+	const [chromium, firefox] = await Promise.all([
+		openChromium(), openFirefox(),
+	]);
+	const open = { chromium: 'newContext', firefox: 'createBrowserContext' };
+
+	return [chromium, firefox].map(({ name, browser, close }) => ({
+		name,
+		close,
+		async profile(options) {
+			const context = await browser[open[name]](options);
+			return {
+				name,
+				newPage: () => context.newPage(),
+				close: () => context.close(),
+			};
+		},
+	}));
+}
 
 // A tab with the store on it, signed in; `ask` runs in the page.
 export class Tab {
@@ -82,12 +101,4 @@ export class Tab {
 	close() {
 		return this.page.close();
 	}
-}
-
-// How many streams the server has for the user.
-export async function streamsOf(server, user) {
-	const token = server.adminToken ??= await server.token('root', 'read,admin');
-	const { json } = await server.request('GET', '/stats', { token });
-	return json.connectionsPerUser
-		.find((one) => one.userId === user)?.connectionCount ?? 0;
 }

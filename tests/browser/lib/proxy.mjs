@@ -8,7 +8,6 @@ import net from 'node:net';
 export class Proxy {
 	#mode = 'pass';
 	#pairs = new Set();
-	#connections = 0;
 
 	static async open(port) {
 		const proxy = new Proxy();
@@ -34,8 +33,9 @@ export class Proxy {
 				else socket.resume();
 	}
 
-	get connections() {
-		return this.#connections;
+	// How many connections have a stream on them, which never ends by itself.
+	get streams() {
+		return [...this.#pairs].filter((pair) => pair.stream).length;
 	}
 
 	cut() {
@@ -46,7 +46,6 @@ export class Proxy {
 	}
 
 	#accept(client) {
-		this.#connections++;
 		client.on('error', () => {});
 		if (this.#mode === 'refuse') return client.resetAndDestroy();
 		if (this.#mode === '503') return this.busy.emit('connection', client);
@@ -59,6 +58,9 @@ export class Proxy {
 			server.destroy();
 		});
 		server.on('close', () => client.destroy());
+		client.on('data', (chunk) => {
+			pair.stream ||= chunk.includes('GET /api/notifications/stream');
+		});
 		client.pipe(server);
 		server.pipe(client);
 		if (this.#mode === 'silent') {

@@ -11,10 +11,22 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Follower, HANG_MS, Stream, poll, waiting } from './sse.mjs';
+import { Follower } from './follower.mjs';
+import {
+	alive,
+	descendants,
+	executable,
+	parentOf,
+	processesOf,
+	run,
+	sqlite,
+	sqliteRows,
+} from './process.mjs';
+import { Stream } from './sse.mjs';
+import { HANG_MS, poll, waiting } from './wait.mjs';
 import { Writer, quote } from './writer.mjs';
 
-export { HANG_MS, poll };
+export { HANG_MS, alive, poll, run, sqlite, sqliteRows };
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const BINARY = path.resolve(
@@ -23,150 +35,6 @@ export const BINARY = path.resolve(
 export const BASE = '/api/notifications';
 // Any of scripts/serve --server; see docs/servers.md for what differs.
 export const WEB_SERVER = process.env.BELFRY_TEST_SERVER || 'lighttpd';
-
-// Runs a program to its end; stdin is given as text.
-export function run(command, args, { input = '', env, cwd } = {}) {
-	return new Promise((resolve, reject) => {
-		const child = spawn(command, args, { env, cwd });
-		const out = { stdout: [], stderr: [] };
-		child.stdout.on('data', (chunk) => out.stdout.push(chunk));
-		child.stderr.on('data', (chunk) => out.stderr.push(chunk));
-		child.on('error', reject);
-		child.on('close', (code, signal) =>
-			resolve({
-				code,
-				signal,
-				stdout: Buffer.concat(out.stdout).toString(),
-				stderr: Buffer.concat(out.stderr).toString(),
-			}),
-		);
-		child.stdin.on('error', () => {});
-		child.stdin.end(input);
-	});
-}
-
-// The sqlite3 CLI on a file; what it prints.
-export async function sqlite(db, text, { args = [] } = {}) {
-	const result = await run(
-		'sqlite3',
-		['-batch', '-bail', '-cmd', '.timeout 60000', ...args, db],
-		{ input: text },
-	);
-	if (result.code !== 0 || result.stderr)
-		throw new Error(`sqlite3: ${result.stderr} in ${text.slice(0, 400)}`);
-	return result.stdout;
-}
-
-export async function sqliteRows(db, text) {
-	const out = await sqlite(db, text, { args: ['-json'] });
-	return out.trim() ? JSON.parse(out) : [];
-}
-
-// ---- processes ----
-
-function readProc(pid, name) {
-	try {
-		return fs.readFileSync(`/proc/${pid}/${name}`);
-	} catch {
-		return null;
-	}
-}
-
-function stat(pid) {
-	const text = readProc(pid, 'stat')?.toString();
-	if (!text) return null;
-	const rest = text.slice(text.lastIndexOf(')') + 2).split(' ');
-	return { state: rest[0], ppid: Number(rest[1]) };
-}
-
-function allPids() {
-	return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-}
-
-// A dead process may be a zombie, but one whose first thread has ended while
-// others are still at it holds its sockets.
-export function alive(pid) {
-	const now = stat(pid);
-	if (now === null || now.state === 'X') return false;
-	if (now.state !== 'Z') return true;
-	try {
-		return fs.readdirSync(`/proc/${pid}/task`).length > 1;
-	} catch {
-		return false;
-	}
-}
-
-function descendants(root) {
-	const children = new Map();
-	for (const pid of allPids()) {
-		const now = stat(pid);
-		if (!now || now.state === 'Z') continue;
-		if (!children.has(now.ppid)) children.set(now.ppid, []);
-		children.get(now.ppid).push(Number(pid));
-	}
-	const found = [];
-	const walk = (pid) =>
-		(children.get(pid) ?? []).forEach((child) => {
-			found.push(child);
-			walk(child);
-		});
-	walk(root);
-	return found;
-}
-
-function executable(pid) {
-	try {
-		return fs.readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '');
-	} catch {
-		return null;
-	}
-}
-
-// Processes other than ours that have to do with the folder.
-function processesOf(folder) {
-	const found = [];
-	for (const pid of allPids()) {
-		if (Number(pid) === process.pid || !alive(pid)) continue;
-		const texts = ['cmdline', 'environ'].map((name) => readProc(pid, name));
-		const links = ['cwd'];
-		try {
-			for (const fd of fs.readdirSync(`/proc/${pid}/fd`))
-				links.push(`fd/${fd}`);
-		} catch {
-			// it went, or is not ours
-		}
-		for (const link of links) {
-			try {
-				texts.push(Buffer.from(fs.readlinkSync(`/proc/${pid}/${link}`)));
-			} catch {
-				// the same
-			}
-		}
-		if (texts.some((text) => text?.includes(folder)))
-			found.push(`${pid} ${readProc(pid, 'cmdline')}`.replaceAll('\0', ' '));
-	}
-	return found;
-}
-
-// ---- log lines: "TIME LEVEL EVENT key=value …" ----
-
-export function parseLog(text) {
-	const lines = [];
-	for (const line of text.split('\n')) {
-		const match =
-			/(\d{4}-\d\d-\d\dT[\d:.]+Z) (error|warn|info|debug) (\S+)(?: (.*))?$/.exec(
-				line,
-			);
-		if (!match) continue;
-		const fields = {};
-		for (const [, key, quoted, plain] of (match[4] ?? '').matchAll(
-			/(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g,
-		))
-			fields[key] = quoted ?? plain;
-		lines.push({ level: match[2], event: match[3], fields, line });
-	}
-	return lines;
-}
 
 // ---- the server ----
 
@@ -414,11 +282,13 @@ class Server {
 		return this.pids.filter((pid) => executable(pid) === binary);
 	}
 
-	// The responder that is running; requests one until it is there.
+	// The responder that is running; requests one until it is there.  One that
+	// has not said so in the log would not be counted if it were killed now.
 	async responderPid() {
 		return poll('a responder', async () => {
-			const pids = this.#responders();
-			if (pids.length === 1) return pids[0];
+			const [pid, ...more] = this.#responders();
+			if (pid && !more.length)
+				return this.log().includes(` start pid=${pid} `) && pid;
 			// lighttpd starts the next one when a request asks for it
 			await this.request('GET', '/healthz').catch(() => {});
 			return null;
@@ -438,7 +308,7 @@ class Server {
 	// would, sleeps.
 	async whileDown(action) {
 		const responder = await this.responderPid();
-		const webServer = stat(responder).ppid;
+		const webServer = parentOf(responder);
 		process.kill(webServer, 'SIGSTOP');
 		try {
 			process.kill(responder, 'SIGKILL');
@@ -557,6 +427,25 @@ function credentialInsert(table, user, secret, scopes, expiresAt) {
 		`INSERT INTO ${table}(${Object.keys(row).join(', ')}) ` +
 		`VALUES (${Object.values(row).map(quote).join(', ')});`
 	);
+}
+
+// Log lines, "TIME LEVEL EVENT key=value …", taken apart.
+export function parseLog(text) {
+	const lines = [];
+	for (const line of text.split('\n')) {
+		const match =
+			/(\d{4}-\d\d-\d\dT[\d:.]+Z) (error|warn|info|debug) (\S+)(?: (.*))?$/.exec(
+				line,
+			);
+		if (!match) continue;
+		const fields = {};
+		for (const [, key, quoted, plain] of (match[4] ?? '').matchAll(
+			/(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g,
+		))
+			fields[key] = quoted ?? plain;
+		lines.push({ level: match[2], event: match[3], fields, line });
+	}
+	return lines;
 }
 
 export function sanitizerReports(dir) {

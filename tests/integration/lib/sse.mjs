@@ -7,8 +7,7 @@
 
 import http from 'node:http';
 
-// Only a guard against a hanging test, never part of an assertion.
-export const HANG_MS = Number(process.env.BELFRY_TEST_HANG_MS || 120_000);
+import { waiting } from './wait.mjs';
 
 const FIELD = /^(retry|event|id|data): (.*)$/s;
 const FORBIDDEN_NAMES = new Set(['error', 'open', 'message']);
@@ -293,117 +292,5 @@ export class Stream {
 			wrong.push('resumed:false without id, and no reset followed');
 		if (wrong.length)
 			throw new Error(`stream not as promised: ${wrong.join('\n')}`);
-	}
-}
-
-// Runs start(done, fail); fails with a description when nothing comes of it.
-export function waiting(what, describe, start) {
-	return new Promise((resolve, reject) => {
-		let stop = null;
-		let over = false;
-		const finish = (settle) => (value) => {
-			if (over) return;
-			over = true;
-			clearTimeout(guard);
-			stop?.();
-			settle(value);
-		};
-		const fail = finish(reject);
-		const guard = setTimeout(
-			() => fail(new Error(`hung waiting for ${what}\n${describe()}`)),
-			HANG_MS,
-		);
-		stop = start(finish(resolve), fail);
-		if (over) stop?.();
-	});
-}
-
-// Waits for a condition that nothing announces (a process, a file).
-export async function poll(what, check) {
-	const deadline = Date.now() + HANG_MS;
-	for (;;) {
-		const value = await check();
-		if (value) return value;
-		if (Date.now() > deadline) throw new Error(`hung waiting for ${what}`);
-		await new Promise((resolve) => setTimeout(resolve, 5));
-	}
-}
-
-// A client that comes back with its cursor, by the rules of EventSource, but at
-// once.  `open(cursor)` makes a Stream.
-export class Follower {
-	connections = [];
-	received = []; // notification frames of all connections, as they came
-	cursor;
-	resets = [];
-	onEvent = null;
-	#open;
-	#stopped = false;
-	#waiters = new Set();
-	#loop;
-
-	constructor(open, { cursor = null } = {}) {
-		this.#open = open;
-		this.cursor = cursor;
-		this.#loop = this.#run();
-		this.#loop.catch((error) => {
-			this.failure = error;
-			this.#wake();
-		});
-	}
-
-	get current() {
-		return this.connections.at(-1);
-	}
-
-	async #run() {
-		while (!this.#stopped) {
-			const stream = this.#open(this.cursor);
-			this.connections.push(stream);
-			stream.onEvent = (event) => this.#event(event);
-			await stream.end();
-			this.#wake();
-			// While the web server restarts there is nothing to wait on.
-			if (!stream.events.length)
-				await new Promise((resolve) => setTimeout(resolve, 5));
-		}
-	}
-
-	#event(event) {
-		if (event.id !== null) this.cursor = event.id;
-		if (event.event === 'notification') this.received.push(event);
-		if (event.event === 'reset') this.resets.push(event);
-		this.onEvent?.(event);
-		this.#wake();
-	}
-
-	#wake() {
-		for (const waiter of [...this.#waiters]) waiter();
-	}
-
-	describe() {
-		return (
-			`follower: ${this.connections.length} connections, cursor ` +
-			`${this.cursor}, ${this.received.length} received; last:\n` +
-			this.current?.describe()
-		);
-	}
-
-	async waitFor(check, what = String(check)) {
-		await waiting(what, () => this.describe(), (done, fail) => {
-			const look = () => {
-				if (this.failure) fail(this.failure);
-				else if (check()) done();
-			};
-			this.#waiters.add(look);
-			look();
-			return () => this.#waiters.delete(look);
-		});
-	}
-
-	async stop() {
-		this.#stopped = true;
-		this.current?.close();
-		await this.#loop;
 	}
 }

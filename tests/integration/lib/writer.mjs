@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 
-import { waiting } from './sse.mjs';
+import { waiting } from './wait.mjs';
 
 const FAILED = /^(Runtime error|Parse error|Error)\b.*$/m;
 

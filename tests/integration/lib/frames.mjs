@@ -1,0 +1,25 @@
+// What tests of streams say of frames.
+
+import assert from 'node:assert/strict';
+
+import { HANG_MS } from './wait.mjs';
+import { insert } from './writer.mjs';
+
+export const action = (name) => (event) =>
+	event.event === 'notification' && event.data.action === name;
+
+export function assertClose(event, reason) {
+	assert.equal(event?.event, 'close');
+	assert.equal(event.data.reason, reason);
+	assert.equal(event.retry, event.data.retryAfterMs);
+	assert.equal(event.id, null);
+}
+
+// Rows for the user, without a pause: the stream is never silent.
+export async function writeUntilEnded(stream, db, user) {
+	const deadline = Date.now() + HANG_MS;
+	while (!stream.ended) {
+		assert.ok(Date.now() < deadline, `does not end: ${stream.describe()}`);
+		await db.exec(insert(user, 'busy'));
+	}
+}

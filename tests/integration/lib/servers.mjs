@@ -1,0 +1,35 @@
+// What the web servers of scripts/serve differ in: each line here is a row of
+// docs/servers.md, and servers.test.mjs asserts it both ways.
+
+const fastcgi = {
+	oneProcess: true, // one responder for all streams, so limits are for all
+	seesHangup: true, // a closed tab is known at once, not at the next write
+	encodedSlash: true, // "/api%2Fnotifications" is the same path
+	locationWith200: true, // Location may go with a status that is not 201 or 3xx
+};
+
+const SERVERS = {
+	lighttpd: fastcgi,
+	nginx: fastcgi,
+	'apache-proxy': { ...fastcgi, seesHangup: false, encodedSlash: false },
+	'lighttpd-cgi': { ...fastcgi, oneProcess: false, locationWith200: false },
+	'apache-cgi': {
+		oneProcess: false,
+		seesHangup: false,
+		encodedSlash: false,
+		locationWith200: false,
+	},
+};
+
+// Any of scripts/serve --server.
+export const WEB_SERVER = process.env.BELFRY_TEST_SERVER || 'lighttpd';
+export const SERVER = SERVERS[WEB_SERVER];
+if (!SERVER) throw new Error(`BELFRY_TEST_SERVER=${WEB_SERVER}: not known here`);
+
+// For tests of one process that holds all streams.  What there is instead is in
+// servers.test.mjs.
+export const ONE_PROCESS = {
+	skip: SERVER.oneProcess
+		? false
+		: `${WEB_SERVER}: a process per stream, see docs/servers.md and servers.test.mjs`,
+};

@@ -1,0 +1,37 @@
+// Tests wait for conditions, never for a time.  The only clock is the guard
+// against waiting for ever, which is no part of any assertion.
+
+export const HANG_MS = Number(process.env.BELFRY_TEST_HANG_MS || 120_000);
+
+// Runs start(done, fail); fails with a description when nothing comes of it.
+export function waiting(what, describe, start) {
+	return new Promise((resolve, reject) => {
+		let stop = null;
+		let over = false;
+		const finish = (settle) => (value) => {
+			if (over) return;
+			over = true;
+			clearTimeout(guard);
+			stop?.();
+			settle(value);
+		};
+		const fail = finish(reject);
+		const guard = setTimeout(
+			() => fail(new Error(`hung waiting for ${what}\n${describe()}`)),
+			HANG_MS,
+		);
+		stop = start(finish(resolve), fail);
+		if (over) stop?.();
+	});
+}
+
+// Waits for a condition that nothing announces (a process, a file).
+export async function poll(what, check) {
+	const deadline = Date.now() + HANG_MS;
+	for (;;) {
+		const value = await check();
+		if (value) return value;
+		if (Date.now() > deadline) throw new Error(`hung waiting for ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+}

@@ -1,0 +1,97 @@
+// Sessions that live in a host application's own table.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { action, assertClose, writeUntilEnded } from './lib/frames.mjs';
+import { sqlite, startServer, temporaryFolder } from './lib/harness.mjs';
+import { Writer, insert } from './lib/writer.mjs';
+
+describe("the host application's own sessions", () => {
+	let server;
+	let host;
+	const dir = temporaryFolder();
+	before(async () => {
+		host = path.join(dir, 'host/app.db');
+		fs.mkdirSync(path.dirname(host));
+		fs.chmodSync(path.dirname(host), 0o777);
+		await sqlite(
+			host,
+			`CREATE TABLE session(token TEXT PRIMARY KEY, userId TEXT, expiresAt INT);
+			INSERT INTO session VALUES
+				('t-alice', 'alice', 32503680000000), ('t-bob', 'bob', 32503680000000),
+				('t-carol', 'carol', 32503680000000), ('t-late', 'late', 1000);`,
+		);
+		fs.chmodSync(host, 0o666);
+		server = await startServer({
+			dir,
+			set: {
+				heartbeat: '1s',
+				session_database: host,
+				session_query:
+					'SELECT userId FROM session WHERE token = :token AND expiresAt > :now_ms',
+				session_cookie: 'app.session',
+			},
+		});
+	});
+	after(() => server.stop());
+
+	const cookie = (token) => ({ headers: { Cookie: `app.session=${token}` } });
+
+	test('are the login of the stream', async () => {
+		const stream = await server.openStream(cookie('t-alice'));
+		await server.sql(insert('alice', 'hers') + insert('bob', 'his'));
+		const frame = await stream.next(action('created'));
+		assert.equal(frame.data.notification.title, 'hers');
+		for (const token of ['t-late', 'nobody', '']) {
+			const bad = server.stream(cookie(token));
+			await bad.end();
+			assert.equal(bad.status, 401);
+		}
+		stream.close();
+	});
+
+	test('end their streams within a heartbeat, silent or busy', async () => {
+		const reference = await server.openStream(cookie('t-carol'));
+		const silent = await server.openStream(cookie('t-alice'));
+		const busy = await server.openStream(cookie('t-bob'));
+		const db = server.writer();
+		await db.exec(insert('bob', 'before'));
+		await busy.until(action('created'));
+		await sqlite(host, "DELETE FROM session WHERE token IN ('t-alice', 't-bob');");
+		const from = Date.now();
+		await writeUntilEnded(busy, db, 'bob');
+		await silent.end();
+		for (const stream of [silent, busy])
+			assertClose(stream.events.at(-1), 'session');
+		const beats = reference.events.filter(
+			(e) => e.event === 'heartbeat' && e.data.timestamp > from,
+		);
+		assert.ok(beats.length <= 4, `${beats.length} heartbeats later`);
+		assert.equal(reference.ended, false);
+		reference.close();
+	});
+
+	test('a lock on their database signs nobody out', async () => {
+		const stream = await server.openStream(cookie('t-carol'));
+		const lock = new Writer(host);
+		await lock.exec('BEGIN EXCLUSIVE;');
+		const refused = server.stream(cookie('t-carol'));
+		const end = await refused.end();
+		assert.equal(refused.status, 200);
+		assert.equal(end.data.reason, 'refused');
+		const list = await server.request('GET', '', cookie('t-carol'));
+		assert.equal(list.status, 503);
+		assert.match(list.headers['retry-after'], /^\d+$/);
+		// The stream that is open survives some re-checks.
+		const seen = stream.events.length;
+		await stream.waitFor(() => stream.events.length >= seen + 3);
+		await lock.exec('ROLLBACK;');
+		await lock.close();
+		await server.sql(insert('carol', 'still there'));
+		await stream.until(action('created'));
+		stream.close();
+	});
+});

@@ -1,0 +1,105 @@
+// Notifications of the desktop, when no tab is looked at, and a sound: from one
+// tab only, the one that holds a lock. They go through a service worker's
+// registration, as `new Notification()` throws on phones. The permission is the
+// page's to ask for, from a click: Notification.requestPermission().
+
+import type { Notification, Notifications } from './index.js';
+import { safeLink } from './text.js';
+import { REPLAY } from './service-worker.js';
+
+const LEAD = 'belfry desktop';
+const VISIBLE = 'belfry visible';
+
+export interface DesktopOptions {
+	/** An image beside the text. */
+	icon?: string;
+	/** Played for each, once the person has touched the page. */
+	sound?: string;
+	/** Which are shown; all. */
+	filter?: (item: Notification) => boolean;
+}
+
+/** Returns what ends it. */
+export function notifyDesktop(
+	store: Notifications,
+	{ icon, sound, filter = () => true }: DesktopOptions = {},
+): () => void {
+	const { locks, serviceWorker } = navigator;
+	const end = new AbortController();
+	const { signal } = end;
+	let leading = false;
+	let unsee = () => {};
+
+	// For as long as promise() takes.
+	const hold = (
+		name: string, mode: LockMode, promise: () => Promise<void>,
+	) =>
+		locks.request(name, { mode, signal }, promise).catch(() => {});
+
+	void hold(LEAD, 'exclusive', () => {
+		leading = true;
+		return new Promise((resolve) =>
+			signal.addEventListener('abort', () => resolve()));
+	});
+
+	// Every tab that is looked at holds a share of a lock, for all to see.
+	function see() {
+		unsee();
+		if (document.visibilityState === 'visible' && !signal.aborted)
+			void hold(VISIBLE, 'shared', () =>
+				new Promise((resolve) => (unsee = resolve)));
+	}
+
+	async function isLookedAt() {
+		const { held } = await locks.query();
+		return held!.some(({ name }) => name === VISIBLE);
+	}
+
+	async function show(item: Notification) {
+		if (!leading || !filter(item))
+			return;
+		if (sound && navigator.userActivation?.hasBeenActive)
+			void new Audio(sound).play().catch(() => {});
+		if (globalThis.Notification?.permission !== 'granted' ||
+		    (await isLookedAt()))
+			return;
+		const url = item.link && safeLink(item.link, document.baseURI);
+		const registration = await serviceWorker.ready;
+		await registration.showNotification(item.title, {
+			body: item.body ?? '',
+			tag: `belfry-${item.id}`,
+			data: { belfry: { id: item.id, link: url ? url.href : null } },
+			...(icon ? { icon } : {}),
+		});
+	}
+
+	// What is read or gone need not lie there.
+	async function withdraw(id: number) {
+		const registration = await serviceWorker.getRegistration();
+		const there = await registration?.getNotifications({
+			tag: `belfry-${id}`,
+		});
+		for (const one of there ?? [])
+			one.close();
+	}
+
+	const stops = [
+		store.on('created', (item) => void show(item)),
+		store.on('notification', (data) => {
+			if (data.action === 'read' || data.action === 'deleted')
+				void withdraw(data.notificationId);
+		}),
+		// What waits in the service worker may go out now.
+		store.on('connected', () =>
+			serviceWorker?.controller?.postMessage(REPLAY)),
+	];
+	document.addEventListener('visibilitychange', see);
+	see();
+	return () => {
+		end.abort();
+		unsee();
+		document.removeEventListener('visibilitychange', see);
+		for (const stop of stops)
+			stop();
+	};
+}

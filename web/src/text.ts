@@ -1,0 +1,34 @@
+// Small pure helpers between data and what is shown.
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+	['year', 365 * 86400],
+	['month', 30 * 86400],
+	['week', 7 * 86400],
+	['day', 86400],
+	['hour', 3600],
+	['minute', 60],
+];
+
+/** "2 hours ago"; seconds are not worth a text that changes all the time. */
+export function relativeTime(iso: string, now: number, language?: string) {
+	const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+	const seconds = (Date.parse(iso) - now) / 1000;
+
+	for (const [unit, length] of UNITS)
+		if (Math.abs(seconds) >= length)
+			return format.format(Math.trunc(seconds / length), unit);
+	return format.format(0, 'minute');
+}
+
+/**
+ * A notification's link as a URL that may be clicked, or null: whoever may write
+ * a row must not be able to have a script run here.
+ */
+export function safeLink(link: string, base: string): URL | null {
+	try {
+		const url = new URL(link, base);
+		return /^https?:$/.test(url.protocol) ? url : null;
+	} catch {
+		return null;
+	}
+}
