@@ -177,13 +177,13 @@ run: ## start with demo data on http://127.0.0.1:8080/; ARGS='--port 9000'
 	@exec scripts/serve --demo --bin $(OUT)/belfry $(ARGS)
 
 check: ## install what is missing, then lint and all tests
-	@scripts/deps build run test
+	@scripts/deps build run test servers
 	@rm -rf build/results
 	@status=0; $(MAKE) $(SUB) -k check-parts || status=$$?; \
 		scripts/summary && exit $$status
 
 check-all: ## the same, with the sanitizers at full length
-	@scripts/deps build run test
+	@scripts/deps build run test servers
 	@rm -rf build/results
 	@status=0; \
 	$(MAKE) $(SUB) -k check-parts SHORT= HUB_TESTS='*' || status=$$?; \
@@ -221,7 +221,7 @@ check-browser: $(OUT)/belfry ## the inbox page in real browsers
 SHORT ?= ROUNDS=40 COMMITS=300
 BINARY_TESTS ?= $(patsubst tests/integration/%.test.mjs,%,$(filter-out \
 	tests/integration/sql%,$(sort $(wildcard tests/integration/*.test.mjs))))
-HUB_TESTS ?= stream replay reset resume robustness rest_create
+HUB_TESTS ?= stream* edges* replay reset resume robustness rest_create
 
 check-asan: ## unit and integration tests with address,undefined
 	@scripts/run-tests step build/address/build \
@@ -240,6 +240,31 @@ fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
 		scripts/run-tests one $$fuzzer scripts/fuzz $$fuzzer \
 			$(FUZZ_RUNS) $(FUZZ_SECONDS) || status=1; \
 	done; exit $$status
+
+# ---- behind other web servers: see docs/servers.md ----
+
+# lighttpd has its turn in check-integration.
+WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi
+SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
+	rest_create rest_errors rest_list snapshot stream stream_end \
+	stream_host stream_poll stream_text
+
+check-servers: $(OUT)/belfry ## the tests that make sense there, per web server
+	@scripts/deps servers
+	@status=0; for server in $(WEB_SERVERS); do \
+		BELFRY_TEST_SERVER=$$server \
+		BELFRY_BIN=$(abspath $(OUT)/belfry) SANITIZER=$(SANITIZER) \
+		scripts/run-tests node $(OUT)/$$server node --test \
+			--test-reporter=spec \
+			--test-concurrency=$(NODE_TEST_CONCURRENCY) \
+			--test-timeout=$(NODE_TEST_TIMEOUT_MS) \
+			$(SERVER_TESTS:%=tests/integration/%.test.mjs) || \
+			status=1; \
+	done; exit $$status
+
+.PHONY: check-servers
+
+# ---- end of other web servers ----
 
 # ---- benchmark: see docs/benchmarks.md ----
 
@@ -395,8 +420,11 @@ install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
 		$(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(OUT)/belfry $(DESTDIR)$(BINDIR)/belfry
 	install -m 644 sql/migrations/*.sql $(DESTDIR)$(DATADIR)/sql/migrations
-	install -m 644 lighttpd.conf belfry.conf.example \
+	install -m 644 lighttpd.conf lighttpd-cgi.conf nginx.conf \
+		belfry.conf.example dist/belfry.service dist/belfry.socket \
 		$(DESTDIR)$(DOCDIR)/examples
+	install -d $(DESTDIR)$(DOCDIR)/examples/apache
+	install -m 644 apache/*.conf $(DESTDIR)$(DOCDIR)/examples/apache
 
 clean: ## remove what was built
 	rm -rf build web/dist

@@ -34,7 +34,7 @@ int64_t hub_credential_expiry(struct hub *hub, const struct stream *s)
 		     s->credential == CREDENTIAL_SESSION ? DB_SESSION_EXPIRY
 							 : DB_TOKEN_EXPIRY,
 		     &query, NULL) < 0)
-		return HUB_CREDENTIAL_GONE;
+		return HUB_CREDENTIAL_UNKNOWN;
 	db_bind_int(query, ":id", s->credential_id);
 	db_bind_text(query, ":user",
 		     (struct span){s->user->id, s->user->id_len});

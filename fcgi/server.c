@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@
 #define SWEEP_MS	 1000
 #define DRAIN_MAX_MS	 3000 /* mod_fcgid kills after 8 s */
 #define EXPIRE_BATCH	 200
-#define GROUP_MAX	 64 /* requests that share a commit */
+#define TRIM_AFTER	 500 /* connections */
+#define GROUP_MAX	 64  /* requests that share a commit */
 
 /* ---- accepting ---- */
 
@@ -237,6 +239,18 @@ static void stop_if_done(struct server *server)
 		loop_stop(server->loop);
 }
 
+/* A thousand requests at once leave holes between the streams that came of
+ * them, which malloc keeps: give whole pages back when it is quiet again. */
+static void trim(struct server *server)
+{
+	if (server->accepted < TRIM_AFTER || server->conn_count)
+		return;
+	server->accepted = 0;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void sweep(struct loop_timer *timer)
 {
 	struct server *server = CONTAINER_OF(timer, struct server, sweep_timer);
@@ -244,6 +258,7 @@ static void sweep(struct loop_timer *timer)
 	loop_timer_set(server->loop, timer,
 		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
 	conn_sweep(server, loop_now_ns(server->loop));
+	trim(server);
 	if (!server->draining)
 		expire_if_due(server);
 }

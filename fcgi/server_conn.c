@@ -251,6 +251,7 @@ static struct conn *add_conn(struct server *server, int fd)
 	c->progress_ns = loop_now_ns(server->loop);
 	DL_APPEND(server->conns, c);
 	server->conn_count++;
+	server->accepted++;
 	return c;
 }
 

@@ -33,6 +33,7 @@ struct server {
 	    drain_timer;
 	struct conn *conns;
 	unsigned conn_count;
+	unsigned accepted; /* since memory was last given back */
 	bool draining, expiring, looking;
 	bool single; /* CGI: ends with the one request */
 	char read_buf[SERVER_READ_BYTES];

@@ -69,7 +69,7 @@ function saturated(streams, messages, ways, quickMessages) {
 	return {
 		id: `S1-${streams}-unpaced`,
 		group: 'S1',
-		title: `S1 unpaced: ${streams.toLocaleString('en')} subscribers, ${messages} messages to all at once`,
+		title: `S1 unpaced: ${streams.toLocaleString('en')} subscribers, as fast as they are taken`,
 		streams,
 		to: 'everyone',
 		ways,
@@ -181,6 +181,7 @@ export const scenarios = [
 				key: 'kib',
 				title: 'memory per stream',
 				unit: 'KiB',
+				noRatio: true,
 				of: (r) => (pssKib(r, 1) - pssKib(r, 0)) / (r.streams - 200),
 				parts: (r) =>
 					byName(r, (p) => (p.pssKib[1] - p.pssKib[0]) / (r.streams - 200)),

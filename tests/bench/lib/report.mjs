@@ -83,12 +83,19 @@ function cell(value, floor) {
 	return `${text} (${(value / floor).toFixed(2)}×)`;
 }
 
+const WRONGS = {
+	lost: 'lost',
+	doubled: 'doubled',
+	idsDisordered: 'out of order',
+	refused: 'refused',
+};
+
 // What went wrong, for the cell of a scenario's first metric.
 function marks(entry, scenario) {
 	const told = scenario.metrics.some((m) => m.key === 'lost');
-	const list = Object.entries(entry.wrong)
-		.filter(([key, n]) => n && !(told && key === 'lost') && key !== 'ended')
-		.map(([key, n]) => `${short(n)} ${key}`);
+	const list = Object.keys(WRONGS)
+		.filter((key) => entry.wrong[key] && !(told && key === 'lost'))
+		.map((key) => `${short(entry.wrong[key])} ${WRONGS[key]}`);
 	if (entry.streams && entry.streams < scenario.streams)
 		list.push(`${entry.streams.toLocaleString('en')} streams`);
 	return list.length ? `<br>${list.join(', ')}` : '';

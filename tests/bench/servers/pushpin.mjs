@@ -90,7 +90,7 @@ export async function start({ dir, cpus }) {
 	await child.untilPort(ports.control);
 	const item =
 		'{"items":[{"channel":"%u","formats":' +
-		'{"http-stream":{"content":"id: %n\\ndata: %e\\n\\n"}}}]}';
+		'{"http-stream":{"content":"data: %e\\n\\n"}}}]}';
 	return {
 		pids: () => [
 			...family(child.pid).filter(([comm]) => !/^(sh|setpriv)$/.test(comm)),
