@@ -280,6 +280,7 @@ bench: ## against a floor and the peers; QUICK=1: 3 minutes
 	@$(MAKE) $(SUB) $(PARALLEL) all bench-programs
 	@scripts/bench $(BENCH_ARGS) $(ARGS)
 
+.PHONY: bench-programs
 bench-programs: build/bench/load build/bench/floor
 
 build/bench/load: $(BENCH_LOAD)

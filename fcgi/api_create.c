@@ -127,7 +127,10 @@ int api_create(struct api_call *call, struct err *err)
 	}
 	if (api_commit(call, created, err) < 0)
 		goto out;
-	api_location(call, first);
+	/* Apache takes a Location that a CGI program sends with 200 for an
+	 * address to answer from instead. */
+	if (created || request_id(call->request) != FCGI_NO_RECORDS)
+		api_location(call, first);
 	answer_json(call->answer, created ? 201 : 200, buf_span(&b.json));
 	result = 0;
 out:

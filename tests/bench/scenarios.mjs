@@ -96,7 +96,7 @@ function stalled(n) {
 		ways: ['sql'],
 		options: (quick) => ({
 			rate: 1000,
-			messages: quick ? 2500 : 15000,
+			messages: quick ? 2000 : 15000,
 			patience: quick ? 1500 : 5000,
 			size: 3000,
 			stalled: n,
@@ -127,7 +127,7 @@ export const scenarios = [
 	paced(1000, 20, 6),
 	paced(5000, 4, 6),
 	{ ...paced(10000, 2, 6), fullOnly: true },
-	saturated(1000, 500, ['sql', 'post'], 300),
+	saturated(1000, 500, ['sql', 'post'], 250),
 	{ ...saturated(5000, 200, ['sql', 'post'], 60), fullOnly: true },
 	{
 		id: 'S2',
@@ -175,7 +175,11 @@ export const scenarios = [
 		streams: 5200,
 		to: 'one',
 		ways: ['sql'],
-		options: () => ({ scenario: 'idle', warm: 200, hold: 1000 }),
+		options: (quick) => ({
+			scenario: 'idle',
+			warm: 200,
+			hold: quick ? 500 : 1000,
+		}),
 		metrics: [
 			{
 				key: 'kib',

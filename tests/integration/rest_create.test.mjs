@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { BASE, startServer } from './lib/harness.mjs';
 import { Rest, assertProblem, ids } from './lib/rest.mjs';
+import { SERVER } from './lib/servers.mjs';
 import { insert } from './lib/writer.mjs';
 
 const MEMBERS = [
@@ -131,7 +132,8 @@ test('a dedupe key is taken once per user', async () => {
 	const events = await rest.eventsOf(async () => {
 		const again = await rest.publish({ userId: user, title: 'two', dedupeKey: 'k' });
 		assert.equal(again.status, 200);
-		assert.equal(again.headers.location, `${BASE}/${first.id}`);
+		const location = SERVER.locationWith200 ? `${BASE}/${first.id}` : undefined;
+		assert.equal(again.headers.location, location);
 		assert.deepEqual(again.json, first);
 		// in an array: what is new is new
 		const some = await rest.publish([

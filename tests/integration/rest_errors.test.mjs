@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { BASE, poll, startServer } from './lib/harness.mjs';
 import { Rest, assertProblem, raw } from './lib/rest.mjs';
+import { SERVER } from './lib/servers.mjs';
 
 let server;
 let rest;
@@ -26,7 +27,7 @@ test('paths: only what is there, decoded once', async () => {
 		[`${BASE}/`, 200],
 		[`${BASE}?`, 200],
 		[`${BASE}/%75nread-count`, 200],
-		[`/api%2Fnotifications/unread-count`, 200],
+		...(SERVER.encodedSlash ? [[`/api%2Fnotifications/unread-count`, 200]] : []),
 		[`${BASE}/nothing`, 404],
 		[`${BASE}/0`, 404],
 		[`${BASE}/-1`, 404],

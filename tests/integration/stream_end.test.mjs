@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { action, assertClose, writeUntilEnded } from './lib/frames.mjs';
 import { alive, poll, startServer } from './lib/harness.mjs';
+import { ONE_PROCESS } from './lib/servers.mjs';
 import { insert } from './lib/writer.mjs';
 
 describe('ends of streams', () => {
@@ -37,7 +38,7 @@ describe('ends of streams', () => {
 		again.close();
 	});
 
-	test('the newest stream of a user wins, the oldest is told to wait', async () => {
+	test('the newest stream of a user wins, the oldest is told to wait', ONE_PROCESS, async () => {
 		const streams = [];
 		for (let i = 0; i < 4; i++)
 			streams.push(await server.openStream({ user: 'alice' }));
@@ -146,7 +147,7 @@ describe('max_streams', () => {
 	});
 	after(() => server.stop());
 
-	test('over max_streams: a close frame, or 503 to other clients', async () => {
+	test('over max_streams: a close frame, or 503 to other clients', ONE_PROCESS, async () => {
 		const streams = [];
 		for (const user of ['alice', 'alice', 'alice', 'bob', 'bob', 'bob'])
 			streams.push(await server.openStream({ user }));
@@ -185,7 +186,7 @@ describe('SIGTERM', () => {
 	});
 	after(() => server.stop());
 
-	test('says when to come back, ends each response, and exits', async () => {
+	test('says when to come back, ends each response, and exits', ONE_PROCESS, async () => {
 		const streams = await Promise.all(
 			Array.from({ length: 40 }, (_, i) =>
 				server.openStream({ user: `user${i}` }),

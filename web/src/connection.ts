@@ -41,6 +41,7 @@ export class Connection {
 	#options: ConnectionOptions;
 	#wanted = false;
 	#start: Start | null = null; // cursor: last event id that was handed on
+	#asking: Promise<Start> | null = null;
 	#close: (() => void) | null = null;
 	#attempt = 0; // each try has its number: what an older one says is void
 	#failures = 0;
@@ -170,7 +171,7 @@ export class Connection {
 		if (!quiet)
 			this.#say('connecting');
 		try {
-			this.#start ??= await this.#options.snapshot();
+			this.#start ??= await this.#snapshot();
 		} catch (error) {
 			if (attempt === this.#attempt)
 				this.#failed(error as Problem);
@@ -178,6 +179,13 @@ export class Connection {
 		}
 		if (attempt === this.#attempt)
 			this.#open(attempt, urgent);
+	}
+
+	// Who asks while an answer is awaited gets the same.
+	#snapshot(): Promise<Start> {
+		return (this.#asking ??= this.#options
+			.snapshot()
+			.finally(() => (this.#asking = null)));
 	}
 
 	#open(attempt: number, urgent: Request['urgent']) {

@@ -4,8 +4,8 @@
 // page's to ask for, from a click: Notification.requestPermission().
 
 import type { Notification, Notifications } from './index.js';
+import { REPLAY } from './messages.js';
 import { safeLink } from './text.js';
-import { REPLAY } from './service-worker.js';
 
 const LEAD = 'belfry desktop';
 const VISIBLE = 'belfry visible';

@@ -73,8 +73,10 @@ export class Hub {
 	}
 
 	#join(from: string, request: Request) {
+		const running = this.#connection;
+
 		this.#members.add(from);
-		if (!this.#connection)
+		if (!running)
 			this.#start(request);
 		this.#begin?.(request);
 		if (this.#hello) {
@@ -84,9 +86,9 @@ export class Hub {
 			this.#post(from, { status: this.#status });
 		}
 		if (request.urgent === 'look')
-			this.#connection?.comeBack();
+			running?.comeBack();
 		if (request.urgent === 'insist')
-			this.#connection?.retryNow();
+			running?.retryNow();
 	}
 
 	#leave(from: string) {

@@ -4,8 +4,8 @@
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Options } from './index.js';
 import { hubTransport, openLocks, openWorker, type Medium } from './media.js';
+import { FORGET } from './messages.js';
 import { baseOf } from './rest.js';
-import { FORGET } from './service-worker.js';
 import { directWays, type Address } from './ways.js';
 
 /** How tabs share one stream. */

@@ -9,7 +9,7 @@ import type { Transport } from './transport.js';
 import type { Frame } from './types.js';
 
 const WORKER_PATIENCE_MS = 3000;
-const DEAF = 2; // opened in vain: then the lock is taken from who holds it
+const DEAF = 1; // lines in vain: then the lock is taken from who holds it
 
 export interface Line {
 	post(message: ToHub): void;

@@ -7,11 +7,8 @@
 // The stream is left alone: a browser may end what a service worker answers after
 // half a minute. Everything is in one cache, which FORGET deletes.
 
+import { FORGET, REPLAY } from './messages.js';
 import type { Page } from './types.js';
-
-/** Messages to the worker: signed out; there is a network again. */
-export const FORGET = 'belfry:forget';
-export const REPLAY = 'belfry:replay';
 
 const SYNC = 'belfry';
 const QUEUE = '/belfry-queue';

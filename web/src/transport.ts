@@ -59,7 +59,10 @@ export function nativeTransport(
 					sink.frame(name, lastEventId, parsed(data));
 			});
 		// By itself it would come back in some cases and in others not.
-		source.addEventListener('error', () => {
+		// (An event of the server that is called "error" comes here too.)
+		source.addEventListener('error', (event) => {
+			if ('data' in event && event.data !== undefined)
+				return;
 			source.close();
 			if (open)
 				sink.end();

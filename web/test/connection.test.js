@@ -316,6 +316,25 @@ test('connection: starting over takes a new snapshot', async () => {
 	);
 });
 
+test('connection: looked at while the snapshot is awaited, it asks once', async () => {
+	let give;
+	let asked = 0;
+	connection = make({
+		snapshot: () => {
+			asked++;
+			return new Promise((resolve) => (give = resolve));
+		},
+	});
+	connection.start();
+	await pass(5000);
+	window.dispatchEvent(new Event('online'));
+	await settled();
+	give({ cursor: '7', epoch: 'e1' });
+	await settled();
+	assert.equal(asked, 1);
+	assert.equal(sources.length, 1);
+});
+
 test('connection: what it does not understand it does not skip', async () => {
 	(await started()).connect();
 	sources[0].say('notification', '{"cut', '8');

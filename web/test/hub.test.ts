@@ -229,6 +229,17 @@ test('hub: what it does not understand, all load anew', async () => {
 	expect(seen('a')).toEqual(['connected ', 'reset 9']);
 });
 
+test('hub: the first who joins may be one who looks again', async () => {
+	for (const urgent of ['look', 'insist'] as const) {
+		const { length } = streams;
+		await join('a', '5', { urgent });
+		expect(streams.length).toBe(length + 1);
+		connect('5');
+		expect(seen('a').slice(-2)).toEqual(['connected 5', 'connected 5']);
+		hub.take({ from: 'a', leave: true });
+	}
+});
+
 test('hub: somebody looks again, or insists', async () => {
 	await join('a', '5');
 	connect('5');

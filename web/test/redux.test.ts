@@ -14,11 +14,11 @@ function make() {
 		middleware: (defaults) =>
 			defaults().concat(notificationsMiddleware(store)),
 	});
-	return { server, redux, now: () => redux.getState().notifications };
+	return { server, store, redux, now: () => redux.getState().notifications };
 }
 
 test('redux: the slice has what the stream says', async () => {
-	const { server, redux, now } = make();
+	const { server, store, redux, now } = make();
 	expect(now().isLoading).toBe(true);
 	expect(server.requests).toEqual([]);
 	redux.dispatch(notificationActions.connect());
@@ -28,6 +28,9 @@ test('redux: the slice has what the stream says', async () => {
 	redux.dispatch(notificationActions.disconnect());
 	expect(now().connectionStatus).toBe('disconnected');
 	expect(server.open.length).toBe(0);
+	store.connect(); // by others: no business of the slice any more
+	await until(() => store.isConnected);
+	expect(now().connectionStatus).toBe('disconnected');
 	redux.dispatch(notificationActions.reconnect());
 	await until(() => now().isConnected);
 	redux.dispatch(notificationActions.signOut());

@@ -39,6 +39,8 @@ test.each([
 	['engine', 4.5, []],
 	['fetch-stream', 2, []],
 	['shared-worker', 4, []],
+	['service-worker', 1.5, []],
+	['desktop', 1.2, ['./index.js']],
 ])('size: %s is at most %d kB', async (name, limit, external) => {
 	expect(await size(name, [...external].filter((e) => e !== `./${name}.js`)))
 		.toBeLessThanOrEqual(limit * KB);

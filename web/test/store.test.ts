@@ -207,8 +207,9 @@ test('store: on() tells of what comes, and new ones once', async () => {
 	await until(() => told.length >= 2);
 	expect(told).toEqual(['created', 'new x false']);
 	server.say({ action: 'created', notification: note(4, { title: 'x' }) });
-	await until(() => told.length >= 3);
-	expect(told.slice(2)).toEqual(['created']);
+	server.create({ title: 'y' });
+	await until(() => told.includes('new y false'));
+	expect(told.slice(2)).toEqual(['created', 'created', 'new y false']);
 });
 
 test('store: refused, it stops and says so', async () => {

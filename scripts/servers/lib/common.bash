@@ -23,12 +23,14 @@ fill_line()
 
 # Apache and nginx take another user when root starts them, who may not read
 # what is in root's temporary folders.  So root gives up being root before, and
-# keeps the one right to read and write there.
+# keeps the one right to read and write there (without the fixup, access(2)
+# would not know of it).
 as_user=()
 if [ "$(id -u)" -eq 0 ]; then
 	as_user=(setpriv --reuid www-data --regid www-data --clear-groups
 		--inh-caps '-all,+dac_override' --ambient-caps '-all,+dac_override'
-		--bounding-set '-all,+dac_override' setpriv --pdeathsig TERM)
+		--bounding-set '-all,+dac_override'
+		--securebits +no_setuid_fixup setpriv --pdeathsig TERM)
 fi
 
 # Lets the web server have as many descriptors as this user may, 20000 at most.

@@ -33,7 +33,9 @@ export function load(options, { cpus, binary = LOAD, timeoutMs = 300_000 } = {})
 		child.on('error', reject);
 		child.on('close', (code, signal) => {
 			clearTimeout(late);
-			if (code === 0 || code === 1) resolve({ code, ...JSON.parse(out) });
+			// 1 is also what a sanitizer ends with, and then there is no report.
+			if ((code === 0 || code === 1) && out)
+				resolve({ code, ...JSON.parse(out) });
 			else reject(new Error(err.trim() || `load: ${code ?? signal}`));
 		});
 	});

@@ -102,6 +102,7 @@ void client_open(struct client *c)
 	if (bind(c->fd, (const void *)&source, sizeof(source)) < 0)
 		die("bind: %s", strerror(errno));
 	c->load->opening++;
+	c->opened_ns = clock_ns();
 	c->state = CLIENT_CONNECTING;
 	c->rest_len = 0;
 	if (connect(c->fd, (const void *)&o->server, sizeof(o->server)) < 0 &&

@@ -14,6 +14,7 @@
 
 #define EVENTS		1024
 #define WAITING_MS	5
+#define ASK_AGAIN_MS	INT64_C(3000)
 #define SLOW_TICK_MS	100
 #define NS_PER_MS	1000000
 #define OWN_DESCRIPTORS 64
@@ -123,12 +124,31 @@ void load_turn_for(struct load *load, int64_t ms)
 		load_turn(load, (int)(left / NS_PER_MS) + 1);
 }
 
+/* A server that lost a request would hold up all; it is asked again. */
+static void ask_again(struct load *load)
+{
+	int64_t before = clock_ns() - ASK_AGAIN_MS * NS_PER_MS;
+
+	for (unsigned i = 0; i < load->count; i++) {
+		struct client *c = &load->clients[i];
+
+		if (c->ready || c->fd < 0 || c->opened_ns > before)
+			continue;
+		load->refused++;
+		if (!load->refusal[0])
+			strcpy(load->refusal, "no answer");
+		client_drop(c, 0);
+	}
+}
+
 static void turn_until_ready(struct load *load, unsigned wanted)
 {
 	int64_t give_up = clock_ns() + load->options->open_timeout * NS_PER_MS;
 
 	while (load->ready < wanted) {
 		load_turn(load, 100);
+		if (load->opening && !load->waiting)
+			ask_again(load);
 		if (clock_ns() > give_up)
 			die("%u of %u streams are open; %llu refused (%s), "
 			    "%llu ended by the server",

@@ -43,7 +43,7 @@ struct client {
 	size_t rest_len;
 	char cursor[64]; /* the last id */
 	int64_t cursor_number;
-	int64_t retry_ms, due_ns, down_ns;
+	int64_t retry_ms, due_ns, down_ns, opened_ns;
 	struct tally tally;
 };
 

@@ -11,8 +11,11 @@
 int main(int argc, char **argv)
 {
 	struct options options;
+	int code;
 
 	signal(SIGPIPE, SIG_IGN);
 	options_read(&options, argc, argv);
-	return scenario_run(&options);
+	code = scenario_run(&options);
+	options_fini(&options);
+	return code;
 }

@@ -254,6 +254,13 @@ void options_read(struct options *o, int argc, char **argv)
 		read_secrets(o, secrets);
 }
 
+void options_fini(struct options *o)
+{
+	for (size_t i = 0; o->secrets && o->secrets[i]; i++)
+		free(o->secrets[i]);
+	free(o->secrets);
+}
+
 void options_user(const struct options *o, unsigned user, char name[static 24])
 {
 	(void)o;

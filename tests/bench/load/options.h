@@ -25,7 +25,7 @@ struct options {
 	struct sockaddr_in server;
 	const char *path;
 	struct list headers;
-	const char **secrets; /* one per user, or NULL */
+	char **secrets; /* one per user, then NULL; or NULL; owned */
 	/* streams */
 	unsigned streams, users, opening, at_once, sources;
 	unsigned stalled, slow, slow_rate; /* bytes per second */
@@ -55,6 +55,7 @@ struct options {
 
 /* Ends the program where something is wrong. */
 void options_read(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);
 /* "u17"; name has room for 24 bytes. */
 void options_user(const struct options *o, unsigned user, char name[static 24]);
 

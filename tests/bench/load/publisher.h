@@ -27,8 +27,9 @@ struct publisher {
 	atomic_bool stop;
 	/* for readers once it is done */
 	uint64_t answered, failed, again;
-	int64_t started_ns, finished_ns, late_ns; /* late: worst */
-	char error[200];			  /* the first */
+	_Atomic int64_t started_ns;
+	int64_t finished_ns, late_ns; /* late: worst */
+	char error[200];	      /* the first */
 	struct text payload, scratch;
 };
 

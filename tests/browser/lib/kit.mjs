@@ -9,7 +9,8 @@ import { openChromium, openFirefox } from './browser.mjs';
 export const USERS = ['alice', 'bob', 'carol'];
 
 // A server whose documents are tests/browser/pages and, below kit/, web/dist.
-export async function startKit(options = {}) {
+// `files`: more of them, text by name.
+export async function startKit({ files = {}, ...options } = {}) {
 	const docroot = fs.mkdtempSync(path.join(ROOT, 'build/kit-pages-'));
 	fs.cpSync(path.join(ROOT, 'tests/browser/pages'), docroot, {
 		recursive: true,
@@ -17,6 +18,8 @@ export async function startKit(options = {}) {
 	fs.cpSync(path.join(ROOT, 'web/dist'), path.join(docroot, 'kit'), {
 		recursive: true,
 	});
+	for (const [name, text] of Object.entries(files))
+		fs.writeFileSync(path.join(docroot, name), text);
 	const server = await startServer({
 		...options, args: ['--docroot', docroot],
 	});
@@ -96,6 +99,14 @@ export class Tab {
 			(t) => window.store.notifications.some((n) => n.title === t),
 			title,
 		);
+	}
+
+	// Not the driver's own way, which waits for a load that a page which was
+	// kept does not have.
+	async back() {
+		await this.ask(() => void setTimeout(() => history.back()));
+		await poll(`the page in ${this.name}`, () =>
+			this.ask(() => !!window.store).catch(() => false));
 	}
 
 	close() {

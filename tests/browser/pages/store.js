@@ -1,9 +1,17 @@
 // The store of this page, as the query string wants it, for the test to ask.
 
 import { createNotifications } from './kit/index.js';
+import { notifyDesktop } from './kit/desktop.js';
 
 const query = new URLSearchParams(location.search);
 
+if (query.has('sw')) {
+	const { serviceWorker } = navigator;
+	await serviceWorker.register('sw.js', { type: 'module' });
+	if (!serviceWorker.controller)
+		await new Promise((resolve) =>
+			serviceWorker.addEventListener('controllerchange', resolve));
+}
 window.store = createNotifications({
 	sharing: query.get('sharing') ?? 'auto',
 	user: query.get('user') ?? '',
@@ -11,5 +19,6 @@ window.store = createNotifications({
 });
 window.told = [];
 window.store.on('created', ({ title }) => window.told.push(title));
+if (query.has('desktop')) notifyDesktop(window.store);
 window.store.connect();
 addEventListener('pageshow', ({ persisted }) => (window.thawed = persisted));

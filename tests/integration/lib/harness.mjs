@@ -22,6 +22,7 @@ import {
 	sqlite,
 	sqliteRows,
 } from './process.mjs';
+import { SERVER, WEB_SERVER } from './servers.mjs';
 import { Stream } from './sse.mjs';
 import { HANG_MS, poll, waiting } from './wait.mjs';
 import { Writer, quote } from './writer.mjs';
@@ -33,8 +34,6 @@ export const BINARY = path.resolve(
 	process.env.BELFRY_BIN || path.join(ROOT, 'build/belfry'),
 );
 export const BASE = '/api/notifications';
-// Any of scripts/serve --server; see docs/servers.md for what differs.
-export const WEB_SERVER = process.env.BELFRY_TEST_SERVER || 'lighttpd';
 
 // ---- the server ----
 
@@ -277,7 +276,8 @@ class Server {
 		return descendants(this.child.pid);
 	}
 
-	#responders() {
+	// Of a CGI web server: one for each request that is under way.
+	get responders() {
 		const binary = fs.realpathSync(BINARY);
 		return this.pids.filter((pid) => executable(pid) === binary);
 	}
@@ -286,7 +286,7 @@ class Server {
 	// has not said so in the log would not be counted if it were killed now.
 	async responderPid() {
 		return poll('a responder', async () => {
-			const [pid, ...more] = this.#responders();
+			const [pid, ...more] = this.responders;
 			if (pid && !more.length)
 				return this.log().includes(` start pid=${pid} `) && pid;
 			// lighttpd starts the next one when a request asks for it
@@ -369,7 +369,7 @@ class Server {
 		return this.#stopped;
 	}
 
-	async #stop({ kills = this.kills, ignoreStarts = false } = {}) {
+	async #stop({ kills = this.kills, ignoreStarts = !SERVER.oneProcess } = {}) {
 		const wrong = [];
 		const attempt = async (what, action) => {
 			try {

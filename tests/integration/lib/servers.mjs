@@ -6,18 +6,28 @@ const fastcgi = {
 	seesHangup: true, // a closed tab is known at once, not at the next write
 	encodedSlash: true, // "/api%2Fnotifications" is the same path
 	locationWith200: true, // Location may go with a status that is not 201 or 3xx
+	http2Streams: 8, // at a time on one connection, at least
+	http2Exact: true, // and not one more
 };
 
 const SERVERS = {
 	lighttpd: fastcgi,
-	nginx: fastcgi,
-	'apache-proxy': { ...fastcgi, seesHangup: false, encodedSlash: false },
+	nginx: { ...fastcgi, http2Streams: 128, http2Exact: false },
+	'apache-proxy': {
+		...fastcgi,
+		seesHangup: false,
+		encodedSlash: false,
+		http2Streams: 6,
+		http2Exact: false,
+	},
 	'lighttpd-cgi': { ...fastcgi, oneProcess: false, locationWith200: false },
 	'apache-cgi': {
 		oneProcess: false,
 		seesHangup: false,
 		encodedSlash: false,
 		locationWith200: false,
+		http2Streams: 6,
+		http2Exact: false,
 	},
 };
 

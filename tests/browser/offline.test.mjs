@@ -1,0 +1,110 @@
+// The service worker's part, in real browsers: the list offline, what is done
+// offline, and notifications of the desktop.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { poll } from '../integration/lib/harness.mjs';
+import { insert } from '../integration/lib/writer.mjs';
+import { openBoth, startKit, Tab } from './lib/kit.mjs';
+import { Proxy } from './lib/proxy.mjs';
+
+let browsers;
+let server;
+
+before(async () => {
+	server = await startKit({ set: { heartbeat: '1s' } });
+	browsers = await openBoth();
+});
+
+after(async () => {
+	await Promise.all((browsers ?? []).map((browser) => browser.close()));
+	await server?.stop();
+});
+
+const titles = () =>
+	window.store.notifications
+		.map(({ title, read }) => title + (read ? '' : '*')).join();
+
+test('offline: the list is there, and what is done is done later', () =>
+	Promise.all(browsers.map(async (browser, i) => {
+		const user = ['alice', 'bob'][i];
+		const profile = await browser.profile();
+		const proxy = await Proxy.open(new URL(server.origin).port);
+		await server.sql(
+			['one', 'two', 'three'].map((title) => insert(user, title)).join(''),
+		);
+		const tab = await Tab.open(
+			profile, server, user, { sw: 1, desktop: 1 }, proxy.origin,
+		);
+		await tab.is('connected');
+		await poll('the list', async () =>
+			(await tab.ask(titles)) === 'three*,two*,one*');
+		// The stream is not the service worker's: more than 30 s would tell in
+		// Firefox; that its frames come while the worker answers nothing does too.
+		proxy.mode = 'refuse';
+		proxy.cut();
+		await tab.until('offline', () => !window.store.isConnected);
+		await tab.ask(async () => {
+			const [three, two] = window.store.notifications;
+			await window.store.markAsRead(three.id);
+			await window.store.remove(two.id);
+		});
+		// From the cache, with what was done since.
+		await tab.ask(() => window.store.refresh());
+		assert.equal(await tab.ask(titles), 'three,one*');
+		assert.equal(await tab.ask(() => window.store.unreadCount), 1);
+		const rows = () => server.rows(
+			`SELECT title, unread FROM inbox WHERE user_id = '${user}' ORDER BY id`,
+		);
+		assert.equal((await rows()).length, 3, 'nothing has reached the server');
+		proxy.mode = 'pass';
+		await tab.is('connected');
+		await poll('it to be done', async () => (await rows()).length === 2);
+		assert.deepEqual(await rows(), [
+			{ title: 'one', unread: 1 }, { title: 'three', unread: 0 },
+		]);
+		assert.equal(await tab.ask(titles), 'three,one*');
+		// Signed out: nothing is left for the next person.
+		await tab.ask(() => window.store.signOut());
+		await tab.until('nothing left', async () =>
+			!(await caches.has('belfry')));
+		await tab.close();
+		await profile.close();
+		await proxy.close();
+	})));
+
+test('desktop: one notification, when no tab is looked at', async () => {
+	const [chromium] = browsers;
+	const profile = await chromium.profile({ permissions: ['notifications'] });
+	const tabs = [];
+	for (let i = 0; i < 3; i++)
+		tabs.push(await Tab.open(profile, server, 'carol', { sw: 1, desktop: 1 }));
+	for (const tab of tabs) await tab.is('connected');
+	const look = (tab, state) => tab.ask((visibility) => {
+		Object.defineProperty(document, 'visibilityState', {
+			configurable: true, get: () => visibility,
+		});
+		document.dispatchEvent(new Event('visibilitychange'));
+	}, state);
+	const there = () => tabs[0].ask(async () => {
+		const registration = await navigator.serviceWorker.ready;
+		const all = await registration.getNotifications();
+		return all.map(({ title, body, tag }) => [title, body, tag]);
+	});
+	await server.sql(insert('carol', 'while it is looked at'));
+	for (const tab of tabs) await tab.shows('while it is looked at');
+	for (const tab of tabs) await look(tab, 'hidden');
+	await tabs[0].until('no tab to be looked at', async () =>
+		!(await navigator.locks.query()).held.some(
+			({ name }) => name === 'belfry visible'));
+	await server.sql(insert('carol', 'Disk full', { body: '99 %' }));
+	await poll('one on the desktop', async () => (await there()).length > 0);
+	const [{ id }] = await server.rows(
+		"SELECT max(id) AS id FROM notifications WHERE user_id = 'carol'",
+	);
+	assert.deepEqual(await there(), [['Disk full', '99 %', `belfry-${id}`]]);
+	await server.sql(`UPDATE notifications SET read_at = 1 WHERE id = ${id};`);
+	await poll('none on the desktop', async () => (await there()).length === 0);
+	await profile.close();
+});
