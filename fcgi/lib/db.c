@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "gen/sql.h"
+#include "lib/db_internal.h"
 #include "lib/err.h"
 #include "lib/mem.h"
 
@@ -26,26 +27,7 @@
  * holds memory: 2 MB each by default, 0.5 MB here. */
 #define SET_UP "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-512;"
 
-struct db_stmt {
-	struct db *db;
-	sqlite3_stmt *stmt;
-	const char *name;     /* for messages */
-	char *text;	      /* db_query_text: its source; else NULL */
-	struct db_stmt *next; /* db_query_text: the next one kept */
-};
-
-struct db {
-	sqlite3 *handle;
-	char *shm_path; /* NULL: not ours */
-	ino_t shm_inode;
-	struct db_stmt named[DB_QUERIES];
-	struct db_stmt *texts;
-	const char *opener_file; /* NULL: no transaction */
-	int opener_line;
-};
-
-/* The one place where SQLite's codes become ours. */
-static enum err_code code_of(int rc)
+enum err_code db_code_of(int rc)
 {
 	if (rc == SQLITE_CONSTRAINT_TRIGGER)
 		return ERR_INVALID;
@@ -73,12 +55,12 @@ static enum err_code code_of(int rc)
 	}
 }
 
-static int fail(struct db *db, int rc, const char *what, struct err *err)
+int db_fail(struct db *db, int rc, const char *what, struct err *err)
 {
 	enum err_code code;
 	const char *text;
 
-	code = code_of(rc);
+	code = db_code_of(rc);
 	text = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc);
 	if (code == ERR_INVALID) /* a trigger's own words are enough */
 		return err_set(err, code, "%s", text);
@@ -103,7 +85,7 @@ static int pragma_text(struct db *db, const char *sql, char *out, size_t size,
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
 	if (rc != SQLITE_ROW) {
-		fail(db, rc, sql, err);
+		db_fail(db, rc, sql, err);
 		sqlite3_finalize(stmt);
 		return -1;
 	}
@@ -188,7 +170,7 @@ static int set_up(struct db *db, const struct db_options *o, struct err *err)
 						"PRAGMA synchronous=NORMAL;",
 			  NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		return fail(db, rc, o->path, err);
+		return db_fail(db, rc, o->path, err);
 	if (o->create || o->foreign)
 		return 0;
 	if (check_schema(db, o->path, err) < 0)
@@ -212,7 +194,8 @@ int db_open(struct db **out, const struct db_options *o, struct err *err)
 	rc = sqlite3_open_v2(o->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX,
 			     NULL);
 	if (rc != SQLITE_OK)
-		fail(db, sqlite3_extended_errcode(db->handle), o->path, &why);
+		db_fail(db, sqlite3_extended_errcode(db->handle), o->path,
+			&why);
 	else if (set_up(db, o, &why) == 0) {
 		*out = db;
 		return 0;
@@ -263,8 +246,8 @@ int db_migrate(struct db *db, struct err *err)
 		rc = sqlite3_exec(db->handle, db_migrations[i], NULL, NULL,
 				  NULL);
 		if (rc != SQLITE_OK) {
-			fail(db, sqlite3_extended_errcode(db->handle),
-			     "migration", err);
+			db_fail(db, sqlite3_extended_errcode(db->handle),
+				"migration", err);
 			if (!sqlite3_get_autocommit(db->handle))
 				sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
 					     NULL);
@@ -326,222 +309,7 @@ int db_exec(struct db *db, const char *sql, struct err *err)
 	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 
 	if (rc != SQLITE_OK)
-		return fail(db, sqlite3_extended_errcode(db->handle), sql, err);
+		return db_fail(db, sqlite3_extended_errcode(db->handle), sql,
+			       err);
 	return 0;
-}
-
-/* ---- transactions ---- */
-
-int db_begin_at(struct db *db, bool write, const char *file, int line,
-		struct err *err)
-{
-	if (db->opener_file) {
-		fprintf(stderr,
-			"belfry: %s:%d begins a transaction inside that of "
-			"%s:%d\n",
-			file, line, db->opener_file, db->opener_line);
-		abort();
-	}
-	if (db_exec(db, write ? "BEGIN IMMEDIATE" : "BEGIN", err) < 0)
-		return -1;
-	db->opener_file = file;
-	db->opener_line = line;
-	return 0;
-}
-
-int db_commit(struct db *db, struct err *err)
-{
-	int result = db_exec(db, "COMMIT", err);
-
-	if (result < 0)
-		db_rollback(db);
-	db->opener_file = NULL;
-	return result;
-}
-
-void db_rollback(struct db *db)
-{
-	/* SQLite may have rolled back by itself (disk full, I/O error). */
-	if (!sqlite3_get_autocommit(db->handle))
-		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-	db->opener_file = NULL;
-}
-
-int db_savepoint(struct db *db, struct err *err)
-{
-	return db_exec(db, "SAVEPOINT part", err);
-}
-
-int db_release(struct db *db, struct err *err)
-{
-	return db_exec(db, "RELEASE part", err);
-}
-
-void db_rollback_to_savepoint(struct db *db)
-{
-	/* Nothing to do where SQLite has rolled back everything. */
-	if (!sqlite3_get_autocommit(db->handle))
-		db_exec(db, "ROLLBACK TO part; RELEASE part", NULL);
-}
-
-/* ---- statements ---- */
-
-int db_query(struct db *db, enum db_query query, struct db_stmt **out,
-	     struct err *err)
-{
-	struct db_stmt *s = &db->named[query];
-	int rc;
-
-	if (!s->stmt) {
-		rc = sqlite3_prepare_v3(db->handle, db_query_texts[query], -1,
-					SQLITE_PREPARE_PERSISTENT, &s->stmt,
-					NULL);
-		s->db = db;
-		s->name = db_query_names[query];
-		if (rc != SQLITE_OK)
-			return fail(db, rc, s->name, err);
-	} else {
-		sqlite3_reset(s->stmt);
-		sqlite3_clear_bindings(s->stmt);
-	}
-	*out = s;
-	return 0;
-}
-
-static int prepare_text(struct db *db, const char *sql, struct db_stmt **out,
-			struct err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	struct db_stmt *s;
-	const char *tail;
-	int rc;
-
-	rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-				&stmt, &tail);
-	if (rc != SQLITE_OK) {
-		enum err_code code = code_of(rc);
-
-		return err_set(err, code == ERR_CORRUPT ? ERR_INVALID : code,
-			       "%s", sqlite3_errmsg(db->handle));
-	}
-	if (!stmt || tail[strspn(tail, " \t\r\n;")] ||
-	    !sqlite3_stmt_readonly(stmt)) {
-		sqlite3_finalize(stmt);
-		return err_set(err, ERR_INVALID,
-			       "expected one statement that only reads");
-	}
-	s = mem_new(sizeof(*s));
-	s->db = db;
-	s->stmt = stmt;
-	s->text = mem_strdup(sql);
-	s->name = s->text;
-	s->next = db->texts;
-	db->texts = s;
-	*out = s;
-	return 0;
-}
-
-int db_query_text(struct db *db, const char *sql, struct db_stmt **out,
-		  struct err *err)
-{
-	for (struct db_stmt *s = db->texts; s; s = s->next) {
-		if (strcmp(s->text, sql) != 0)
-			continue;
-		sqlite3_reset(s->stmt);
-		sqlite3_clear_bindings(s->stmt);
-		*out = s;
-		return 0;
-	}
-	return prepare_text(db, sql, out, err);
-}
-
-static int parameter(struct db_stmt *s, const char *name)
-{
-	int index = sqlite3_bind_parameter_index(s->stmt, name);
-
-	if (index == 0 && !s->text) {
-		fprintf(stderr, "belfry: statement %s has no parameter %s\n",
-			s->name, name);
-		abort();
-	}
-	return index;
-}
-
-void db_bind_int(struct db_stmt *s, const char *name, int64_t value)
-{
-	int index = parameter(s, name);
-
-	if (index)
-		sqlite3_bind_int64(s->stmt, index, value);
-}
-
-void db_bind_text(struct db_stmt *s, const char *name, struct span value)
-{
-	int index = parameter(s, name);
-
-	if (!index)
-		return;
-	if (!value.data)
-		sqlite3_bind_null(s->stmt, index);
-	else
-		sqlite3_bind_text64(s->stmt, index, value.data, value.len,
-				    SQLITE_STATIC, SQLITE_UTF8);
-}
-
-void db_bind_null(struct db_stmt *s, const char *name)
-{
-	int index = parameter(s, name);
-
-	if (index)
-		sqlite3_bind_null(s->stmt, index);
-}
-
-int db_step(struct db_stmt *s, struct err *err)
-{
-	int rc = sqlite3_step(s->stmt);
-
-	if (rc == SQLITE_ROW)
-		return 1;
-	if (rc != SQLITE_DONE)
-		fail(s->db, sqlite3_extended_errcode(s->db->handle), s->name,
-		     err);
-	sqlite3_reset(s->stmt);
-	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-int db_run(struct db_stmt *s, struct err *err)
-{
-	int rc;
-
-	while ((rc = db_step(s, err)) > 0)
-		;
-	return rc;
-}
-
-void db_reset(struct db_stmt *s)
-{
-	if (s)
-		sqlite3_reset(s->stmt);
-}
-
-int64_t db_int(struct db_stmt *s, int column)
-{
-	return sqlite3_column_int64(s->stmt, column);
-}
-
-struct span db_text(struct db_stmt *s, int column)
-{
-	const unsigned char *text = sqlite3_column_text(s->stmt, column);
-
-	if (!text)
-		return SPAN_NONE;
-	return (struct span){
-	    (const char *)text,
-	    (size_t)sqlite3_column_bytes(s->stmt, column),
-	};
-}
-
-bool db_is_null(struct db_stmt *s, int column)
-{
-	return sqlite3_column_type(s->stmt, column) == SQLITE_NULL;
 }

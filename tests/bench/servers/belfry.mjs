@@ -67,7 +67,8 @@ export const restarts = 'belfry'; // what the storm kills
 
 export function describe() {
 	if (!fs.existsSync(BIN)) return null;
-	const commit = version('git', ['-C', ROOT, 'describe', '--always', '--dirty']);
+	const git = ['-C', ROOT, 'describe', '--always', '--dirty'];
+	const commit = version('git', git, /^\S+$/) ?? '(no commit)';
 	const web = version('lighttpd', ['-v'], /lighttpd\/[\d.]+/);
 	return web && `Belfry ${commit}, ${web}`;
 }

@@ -1,0 +1,37 @@
+/*
+ * db_internal: what db.c (connections) and db_stmt.c (transactions and
+ * statements) share.
+ */
+#ifndef BELFRY_LIB_DB_INTERNAL_H
+#define BELFRY_LIB_DB_INTERNAL_H
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "lib/db.h"
+#include "lib/err.h"
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *stmt;
+	const char *name;     /* for messages */
+	char *text;	      /* db_query_text: its source; else NULL */
+	struct db_stmt *next; /* db_query_text: the next one kept */
+};
+
+struct db {
+	sqlite3 *handle;
+	char *shm_path; /* NULL: not ours */
+	ino_t shm_inode;
+	struct db_stmt named[DB_QUERIES];
+	struct db_stmt *texts;
+	const char *opener_file; /* NULL: no transaction */
+	int opener_line;
+};
+
+/* The one place where SQLite's codes become ours. */
+enum err_code db_code_of(int rc);
+/* Fills *err from the connection's last error; -1. */
+int db_fail(struct db *db, int rc, const char *what, struct err *err);
+
+#endif
