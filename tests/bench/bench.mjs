@@ -196,6 +196,7 @@ async function measure(o) {
 		for (let turn = 0; turn < repeat; turn++)
 			for (const server of servers) {
 				if (scenario.only && !scenario.only.includes(server.name)) continue;
+				if (o.quick && scenario.quickWithout?.includes(server.name)) continue;
 				for (const way of waysOf(scenario, server, o)) {
 					const report = await again(scenario, server, way, o);
 					runs.push({ scenario: scenario.id, server: server.name, way, report });

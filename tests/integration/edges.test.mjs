@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -158,19 +157,20 @@ describe('a journal that can not be followed', { concurrency: true }, () => {
 				'umask 022; exec "$0" serve --db "$1" --listen "unix:$2"',
 				...[BINARY, db, socket],
 			],
-			{ stdio: 'ignore' },
+			{ stdio: ['ignore', 'ignore', 'pipe'] },
 		);
 		const exited = new Promise((resolve) => responder.on('close', resolve));
-		await poll('the responder to listen', () => {
-			assert.equal(responder.exitCode, null);
-			return new Promise((resolve) => {
-				const peer = net.connect(socket);
-				peer.on('error', () => resolve(false));
-				peer.on('connect', () => resolve(peer.destroy()));
+		let log = '';
+		responder.stderr.on('data', (chunk) => (log += chunk));
+		try {
+			await poll('the responder to start', () => {
+				assert.equal(responder.exitCode, null, log);
+				return log.includes(' info start ');
 			});
-		});
-		assert.equal(fs.statSync(`${db}-belfry`).mode & 0o777, 0o660);
-		responder.kill('SIGTERM');
+			assert.equal(fs.statSync(`${db}-belfry`).mode & 0o777, 0o660);
+		} finally {
+			responder.kill('SIGTERM');
+		}
 		assert.equal(await exited, 0);
 		fs.rmSync(dir, { recursive: true });
 	});
