@@ -59,6 +59,7 @@ struct hub {
 	unsigned count;
 	int64_t position; /* where live streams stand */
 	bool draining;
+	unsigned looks_left;  /* at credentials, in this sweep */
 	unsigned counts_left; /* unread counts that this second may cost */
 	/* the page being fanned out */
 	struct page_row rows[JOURNAL_PAGE_ROWS];

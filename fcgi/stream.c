@@ -37,7 +37,7 @@ struct stream *stream_new(int fd, uint16_t request_id, struct stream_open *open)
 	s->min_priority = (uint8_t)open->min_priority;
 	s->poll = open->poll;
 	s->poll_due = open->due;
-	s->written_ns = s->opened_ns = clock_mono_ns();
+	s->written_ns = s->opened_ns = s->checked_ns = clock_mono_ns();
 	return s;
 }
 

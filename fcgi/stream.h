@@ -43,6 +43,7 @@ struct stream {
 	size_t rest_offset;
 	int64_t written_ns; /* last write */
 	int64_t opened_ns;
+	int64_t checked_ns; /* its credential, last */
 	int64_t expires_at; /* of the credential, Unix ms; 0: never */
 	int64_t ends_ns;    /* of its lifetime, 0: never; or of its ending */
 	int64_t credential_id;
