@@ -244,7 +244,7 @@ fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
 # ---- behind other web servers: see docs/servers.md ----
 
 # lighttpd has its turn in check-integration.
-WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi
+WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi apache-fcgid
 SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
 	rest_create rest_errors rest_list snapshot stream stream_end \
 	stream_host stream_poll stream_text

@@ -12,8 +12,8 @@
 #include "answer.h"
 #include "api_internal.h"
 #include "auth.h"
+#include "config.h"
 #include "lib/err.h"
-#include "lib/fcgi.h"
 #include "lib/json.h"
 #include "lib/mem.h"
 #include "store.h"
@@ -129,7 +129,7 @@ int api_create(struct api_call *call, struct err *err)
 		goto out;
 	/* Apache takes a Location that a CGI program sends with 200 for an
 	 * address to answer from instead. */
-	if (created || request_id(call->request) != FCGI_NO_RECORDS)
+	if (created || call->config->host == CONFIG_HOST_ANY)
 		api_location(call, first);
 	answer_json(call->answer, created ? 201 : 200, buf_span(&b.json));
 	result = 0;

@@ -22,12 +22,13 @@ int api_readyz(struct api_call *call, struct err *err)
 
 	if (call->registry && registry_draining(call->registry))
 		return err_set(err, ERR_UNAVAILABLE, "draining: shutting down");
-	if (call->registry && !registry_usable(call->registry))
-		return err_set(err, ERR_UNAVAILABLE,
-			       "the journal can't be followed now");
+	/* First, as what is wrong with it is the better explanation. */
 	if (api_use_database(call, err) < 0 ||
 	    store_head(call->db, &head, err) < 0)
 		return -1;
+	if (call->registry && !registry_usable(call->registry))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the journal can't be followed now");
 	answer_json(call->answer, 200, SPAN("{\"status\":\"ready\"}"));
 	return 0;
 }

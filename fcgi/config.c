@@ -20,7 +20,8 @@
 #include "lib/err.h"
 #include "lib/mem.h"
 
-#define FILE_MAX_BYTES (1024u * 1024)
+#define FILE_MAX_BYTES	      (1024u * 1024)
+#define MOD_FCGID_LIFETIME_MS 240000
 
 /* In the environment, but no keys: the file's name, the binary that the
  * project's scripts and tests start, and what its tests are told. */
@@ -231,7 +232,17 @@ out:
 
 int config_load(struct config **out, const char *file, struct err *err)
 {
+	return config_load_for(out, file, CONFIG_HOST_ANY, err);
+}
+
+int config_load_for(struct config **out, const char *file,
+		    enum config_host host, struct err *err)
+{
 	struct config *c = config_keys_defaults();
+
+	c->host = host;
+	if (host == CONFIG_HOST_MOD_FCGID)
+		c->stream_lifetime_ms = MOD_FCGID_LIFETIME_MS;
 
 	if (!file)
 		file = getenv(CONFIG_VARIABLE_START "CONFIG");
@@ -249,6 +260,8 @@ int config_load(struct config **out, const char *file, struct err *err)
 			"which is not set");
 		goto fail;
 	}
+	if (host == CONFIG_HOST_MOD_FCGID && c->stream_mode == STREAM_MODE_AUTO)
+		c->stream_mode = STREAM_MODE_POLL;
 	*out = c;
 	return 0;
 fail:

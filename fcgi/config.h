@@ -19,12 +19,16 @@ struct err;
 enum stream_mode { STREAM_MODE_AUTO, STREAM_MODE_STREAM, STREAM_MODE_POLL };
 enum cookie_format { COOKIE_FORMAT_RAW, COOKIE_FORMAT_SIGNED };
 
+/* Where we run.  Under the last two a process has one request at a time. */
+enum config_host { CONFIG_HOST_ANY, CONFIG_HOST_MOD_FCGID, CONFIG_HOST_CGI };
+
 struct rate {
 	unsigned per_second;
 	unsigned burst;
 };
 
 struct config {
+	enum config_host host;
 	char *path;	 /* the file it was read from, or NULL */
 	char *database;	 /* NULL when not set */
 	char *base_path; /* "/api/notifications", no slash at the end */
@@ -53,6 +57,11 @@ struct config {
 /* Reads file (may be NULL: $BELFRY_CONFIG, else only the environment).
  * ERR_CONFIG: "FILE:LINE: unknown key "x" (…)" or "… expected …". */
 int config_load(struct config **out, const char *file, struct err *err);
+/* The same with what is otherwise there: mod_fcgid kills who streams for longer
+ * than 300 s and holds answers back, unless it is told not to, and that comes
+ * with an explicit stream_mode. */
+int config_load_for(struct config **out, const char *file,
+		    enum config_host host, struct err *err);
 void config_free(struct config *c); /* NULL is fine */
 /* One "key = value" line for every key, in the documented order. */
 void config_print(const struct config *c, struct buf *out);

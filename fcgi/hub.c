@@ -93,6 +93,13 @@ static void evict_over_limit(struct hub *hub, struct user *user)
 	}
 }
 
+/* The limit is somebody else's (mod_fcgid kills at 300 s), so the jitter only
+ * takes off: 60 to 100 % of what is configured. */
+static int64_t lifetime_ms(const struct hub *hub)
+{
+	return event_jitter(hub->config->stream_lifetime_ms * 4 / 5);
+}
+
 static void enter(struct hub *hub, struct stream *s, struct span user_id)
 {
 	s->hub = hub;
@@ -104,9 +111,7 @@ static void enter(struct hub *hub, struct stream *s, struct span user_id)
 	s->user->count++;
 	hub->count++;
 	if (hub->config->stream_lifetime_ms > 0)
-		s->ends_ns =
-		    s->opened_ns +
-		    event_jitter(hub->config->stream_lifetime_ms) * NS_PER_MS;
+		s->ends_ns = s->opened_ns + lifetime_ms(hub) * NS_PER_MS;
 	hub_time_start(hub);
 }
 

@@ -6,11 +6,7 @@
  *   descriptor 0 listens     the FastCGI responder of a web server
  *   anything else            a person who wants to know what this is
  */
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +17,7 @@
 #include "lib/err.h"
 #include "lib/fcgi.h"
 #include "lib/log.h"
+#include "lib/starter.h"
 #include "server.h"
 
 static int is_listening(int fd)
@@ -33,28 +30,10 @@ static int is_listening(int fd)
 	       listening;
 }
 
-/* kill -9 of lighttpd leaves its responder behind, which would go on to hold
- * the watch.  Only lighttpd: under spawn-fcgi the parent goes by design. */
-static void die_with_lighttpd(void)
+static int load_config(struct config **config, enum config_host host,
+		       struct err *err)
 {
-	char path[64], name[32] = "";
-	pid_t parent = getppid();
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)parent);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	if (fgets(name, sizeof(name), f) && strncmp(name, "lighttpd", 8) == 0)
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-	fclose(f);
-	if (getppid() != parent)
-		raise(SIGTERM); /* it went meanwhile */
-}
-
-static int load_config(struct config **config, struct err *err)
-{
-	if (config_load(config, NULL, err) < 0)
+	if (config_load_for(config, NULL, host, err) < 0)
 		return -1;
 	log_init((*config)->log_level, (*config)->log_target);
 	return config_check_database(*config, getenv("DOCUMENT_ROOT"), err);
@@ -77,8 +56,12 @@ static int respond(void)
 	struct err err = {ERR_OK, ""};
 	int result;
 
-	die_with_lighttpd();
-	result = load_config(&config, &err);
+	starter_die_with_lighttpd();
+	result = load_config(&config,
+			     starter_is_mod_fcgid(STDIN_FILENO)
+				 ? CONFIG_HOST_MOD_FCGID
+				 : CONFIG_HOST_ANY,
+			     &err);
 	if (result == 0)
 		result = server_run(config, STDIN_FILENO, &err);
 	config_free(config);
@@ -92,11 +75,10 @@ static int respond_once(void)
 	struct fcgi_gather request;
 	int result, fd;
 
-	result = load_config(&config, &err);
+	result = load_config(&config, CONFIG_HOST_CGI, &err);
 	if (result == 0)
 		result = cgi_gather(&request, API_BODY_MAX_BYTES, &err);
 	if (result == 0) {
-		config->workers = 1; /* there is no second request */
 		result = cgi_take_output(&fd, &err);
 		if (result == 0)
 			result = server_run_one(config, &request, fd, &err);

@@ -324,8 +324,9 @@ static void start_timer(struct server *server, struct loop_timer *timer,
 
 static int build(struct server *server, struct err *err)
 {
-	const struct workers_options readers = {.threads =
-						    server->config->workers};
+	const bool one_request = server->config->host != CONFIG_HOST_ANY;
+	const struct workers_options readers = {
+	    .threads = one_request ? 0 : server->config->workers};
 	const struct workers_options writer = {.threads = 1,
 					       .run_group = conn_write_group,
 					       .group_max = GROUP_MAX};
@@ -337,8 +338,9 @@ static int build(struct server *server, struct err *err)
 		     server->registry, err) < 0 ||
 	    workers_start(&server->workers, &readers, server->config,
 			  server->registry, err) < 0 ||
-	    workers_start(&server->writer, &writer, server->config,
-			  server->registry, err) < 0)
+	    (!one_request &&
+	     workers_start(&server->writer, &writer, server->config,
+			   server->registry, err) < 0))
 		return -1;
 	server->hook.run = turn_ends;
 	loop_add_hook(server->loop, &server->hook);

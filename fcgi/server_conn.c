@@ -102,11 +102,12 @@ static void work(struct job *job, struct api *api)
 	}
 	c->exchange =
 	    (struct api_exchange){.request = c->request, .answer = &c->answer};
-	if (api_handle(api, &c->exchange) == API_WRITE) {
+	if (api_handle(api, &c->exchange) != API_WRITE)
+		answered(c);
+	else if (c->server->writer)
 		workers_submit(c->server->writer, &c->job);
-		return;
-	}
-	answered(c);
+	else
+		conn_write_group(&c->job, api);
 }
 
 void conn_write_group(struct job *list, struct api *api)

@@ -26,7 +26,8 @@ struct server {
 	struct registry *registry;
 	struct hub *hub;
 	struct workers *workers;
-	struct workers *writer; /* one thread that writes for all */
+	struct workers *writer; /* one thread that writes for all; NULL where
+				   there is one request at a time */
 	struct loop_io listen_io;
 	struct loop_hook hook;
 	struct loop_timer accept_timer, sweep_timer, sessions_timer,

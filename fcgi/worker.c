@@ -27,6 +27,7 @@ struct workers {
 	bool stopping;
 	struct workers_options options;
 	struct worker *workers;
+	struct api *own; /* with no threads */
 };
 
 /* The next job, or the next group of them; NULL: the end. */
@@ -49,23 +50,31 @@ static struct job *take(struct workers *pool)
 	return list;
 }
 
+static void run(struct workers *pool, struct job *list, struct api *api)
+{
+	if (pool->options.run_group)
+		pool->options.run_group(list, api);
+	else
+		list->run(list, api);
+}
+
 static void *work(void *argument)
 {
 	struct worker *w = argument;
 	struct job *list;
 
-	while ((list = take(w->pool))) {
-		if (w->pool->options.run_group)
-			w->pool->options.run_group(list, w->api);
-		else
-			list->run(list, w->api);
-	}
+	while ((list = take(w->pool)))
+		run(w->pool, list, w->api);
 	return NULL;
 }
 
 void workers_submit(struct workers *pool, struct job *job)
 {
 	job->next = NULL;
+	if (pool->own) {
+		run(pool, job, pool->own);
+		return;
+	}
 	pthread_mutex_lock(&pool->lock);
 	*pool->last = job;
 	pool->last = &job->next;
@@ -83,6 +92,9 @@ int workers_start(struct workers **out, const struct workers_options *options,
 	pthread_cond_init(&pool->more, NULL);
 	pool->last = &pool->first;
 	pool->options = *options;
+	if (!options->threads &&
+	    api_open(&pool->own, config, registry, err) < 0)
+		goto fail;
 	pool->workers = mem_array(options->threads, sizeof(*pool->workers));
 	for (unsigned i = 0; i < options->threads; i++) {
 		struct worker *w = &pool->workers[i];
@@ -119,6 +131,7 @@ void workers_stop(struct workers *pool)
 			pthread_join(pool->workers[i].thread, NULL);
 		api_close(pool->workers[i].api);
 	}
+	api_close(pool->own);
 	pthread_cond_destroy(&pool->more);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->workers);

@@ -1,5 +1,6 @@
 /*
- * worker: a few threads that do what may wait for SQLite.
+ * worker: a few threads that do what may wait for SQLite; or none, where there
+ * is one request at a time: then who submits a job runs it.
  *
  * Each has its own struct api (database connection and auth).  A job belongs to
  * the pool from worker_submit until its run; it answers by posting mail to the
@@ -20,7 +21,7 @@ struct job {
 };
 
 struct workers_options {
-	unsigned threads;
+	unsigned threads; /* 0: run by workers_submit */
 	/* With it, the thread takes all jobs that wait (at most `group_max`)
 	 * and runs them together, instead of each by its own run. */
 	void (*run_group)(struct job *list, struct api *api);

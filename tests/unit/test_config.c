@@ -232,6 +232,31 @@ static void environment_names_the_file(void **state)
 	config_free(c);
 }
 
+/* mod_fcgid kills long streams and holds answers back; who says explicitly
+ * what is to be gets that. */
+static void mod_fcgid_has_defaults_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct config *c = NULL;
+	struct err err;
+
+	assert_int_equal(config_load_for(&c, NULL, CONFIG_HOST_MOD_FCGID, &err),
+			 0);
+	assert_int_equal(c->stream_lifetime_ms, 240000);
+	assert_int_equal(c->stream_mode, STREAM_MODE_POLL);
+	config_free(c);
+	write_bytes(f, "stream_lifetime = 0\nstream_mode = stream\n", 41);
+	assert_int_equal(
+	    config_load_for(&c, f->file, CONFIG_HOST_MOD_FCGID, &err), 0);
+	assert_int_equal(c->stream_lifetime_ms, 0);
+	assert_int_equal(c->stream_mode, STREAM_MODE_STREAM);
+	config_free(c);
+	assert_int_equal(config_load_for(&c, NULL, CONFIG_HOST_CGI, &err), 0);
+	assert_int_equal(c->stream_lifetime_ms, 0);
+	assert_int_equal(c->stream_mode, STREAM_MODE_AUTO);
+	config_free(c);
+}
+
 static void paths_start_at_the_file(void **state)
 {
 	struct fixture *f = *state;
@@ -480,6 +505,7 @@ int main(void)
 	    TEST(prints_what_it_reads),
 	    TEST(environment_wins),
 	    TEST(environment_names_the_file),
+	    TEST(mod_fcgid_has_defaults_of_its_own),
 	    TEST(paths_start_at_the_file),
 	    TEST(takes_any_layout),
 	    TEST(values_are_never_cut),

@@ -61,6 +61,16 @@ apache_configure()
 	raise_limit
 }
 
+# Where mod_fcgid keeps the sockets of its processes and their table.
+apache_fcgid_folders()
+{
+	mkdir -p "$work/fcgid"
+	{
+		echo "FcgidIPCDir \"$work/fcgid\""
+		echo "FcgidProcessTableFile \"$work/fcgid/table\""
+	} >>"$work/apache.conf"
+}
+
 apache_test()
 {
 	apache2 -t -f "$work/apache.conf" >"$work/apache.test" 2>&1 || {

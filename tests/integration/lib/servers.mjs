@@ -8,6 +8,16 @@ const fastcgi = {
 	locationWith200: true, // Location may go with a status that is not 201 or 3xx
 	http2Streams: 8, // at a time on one connection, at least
 	http2Exact: true, // and not one more
+	keepsProcesses: false, // a process without a stream waits for another request
+};
+
+const apacheProcesses = {
+	oneProcess: false,
+	seesHangup: false,
+	encodedSlash: false,
+	locationWith200: false,
+	http2Streams: 6,
+	http2Exact: false,
 };
 
 const SERVERS = {
@@ -21,14 +31,8 @@ const SERVERS = {
 		http2Exact: false,
 	},
 	'lighttpd-cgi': { ...fastcgi, oneProcess: false, locationWith200: false },
-	'apache-cgi': {
-		oneProcess: false,
-		seesHangup: false,
-		encodedSlash: false,
-		locationWith200: false,
-		http2Streams: 6,
-		http2Exact: false,
-	},
+	'apache-cgi': apacheProcesses,
+	'apache-fcgid': { ...apacheProcesses, keepsProcesses: true },
 };
 
 // Any of scripts/serve --server.
