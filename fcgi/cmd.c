@@ -25,6 +25,8 @@ static const struct command {
     {"token", cmd_token, "create, list and revoke bearer tokens"},
     {"tail", cmd_tail, "follow the journal, or run a command for each event"},
     {"serve", cmd_serve, "the responder as a service of its own"},
+    {"doctor", cmd_doctor,
+     "find what is wrong, here and behind the web server"},
     {"check-config", cmd_check_config,
      "check a configuration and its database"},
 };

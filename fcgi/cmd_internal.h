@@ -24,6 +24,7 @@ int cmd_token(int argc, char **argv, struct err *err);
 int cmd_tail(int argc, char **argv, struct err *err);
 int cmd_serve(int argc, char **argv, struct err *err);
 int cmd_check_config(int argc, char **argv, struct err *err);
+int cmd_doctor(int argc, char **argv, struct err *err);
 
 /* cmd_session and cmd_token: create, list, revoke. */
 int cmd_credential(enum auth_table table, int argc, char **argv,

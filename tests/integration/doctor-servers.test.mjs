@@ -1,0 +1,236 @@
+// belfry doctor through real web servers: as the project configures them all is
+// well, and where one line of that is wrong, it names the line.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { doctor, serveEdited } from './lib/doctor.mjs';
+import { BINARY, run, sqliteRows } from './lib/harness.mjs';
+
+const CONFIG = 78;
+const quickly = ['--set', 'heartbeat=3s'];
+const SERVERS = ['lighttpd', 'lighttpd-cgi', 'nginx', 'apache-proxy', 'apache-cgi'];
+
+// Runs it against `server`; what it made is gone afterwards.
+async function examine(server, { args = [], serve = [], ...edit }) {
+	const site = await serveEdited(server, { ...edit, args: [...quickly, ...serve] });
+	try {
+		const found = await doctor([site.url, '--db', site.db, ...args]);
+		assert.deepEqual(
+			await sqliteRows(
+				site.db,
+				'SELECT user_id FROM tokens UNION ALL SELECT user_id FROM tickets ' +
+					'UNION ALL SELECT user_id FROM notifications;',
+			),
+			[],
+		);
+		return found;
+	} finally {
+		await site.stop();
+	}
+}
+
+// What comes after `check` is left out, and `lines` are among what it names.
+function names(found, check, detail, ...lines) {
+	assert.equal(found.code, CONFIG, found.text);
+	assert.equal(found.checks[check]?.result, 'fail', found.text);
+	assert.match(found.checks[check].detail, detail);
+	for (const line of lines)
+		assert.ok(found.checks[check].changes.includes(line), `${line}\n${found.text}`);
+}
+
+const LIGHTTPD = 'lighttpd.conf: server.stream-response-body = 2';
+
+describe('belfry doctor URL', { concurrency: 4 }, () => {
+	for (const server of SERVERS)
+		test(`${server}: all is well`, async () => {
+			const found = await examine(server, {});
+			for (const check of ['web server', 'Authorization', 'stream', 'event', 'heartbeat'])
+				assert.equal(found.checks[check]?.result, 'ok', found.text);
+			assert.match(found.checks.heartbeat.detail, /after [34]\.\d s of silence/);
+			assert.equal(found.checks['HTTP version'].result, 'warn');
+		});
+
+	test('TLS and HTTP/2', async () => {
+		const serve = ['--tls'];
+		const found = await examine('nginx', { serve, args: ['--insecure', '--quick'] });
+		assert.equal(found.checks['HTTP version'].detail, 'HTTP/2');
+		assert.equal(found.checks.event.result, 'ok', found.text);
+		assert.equal(found.checks.heartbeat.result, 'skip');
+		const strict = await examine('nginx', { serve });
+		assert.match(strict.checks['web server'].detail, /certificate/);
+	});
+
+	test('credentials that are given, without the database', async () => {
+		const site = await serveEdited('lighttpd', { args: quickly });
+		try {
+			const secret = async (...args) =>
+				(await run(BINARY, [...args, '--user', 'alice', '--db', site.db])).stdout.trim();
+			const session = await secret('session', 'create');
+			const token = await secret('token', 'create', '--scope', 'read');
+			for (const given of [['--session', session], ['--token', token]]) {
+				const found = await doctor([site.url, ...given]);
+				assert.equal(found.code, 0, found.text);
+				assert.equal(found.checks.database.result, 'skip');
+				assert.equal(found.checks.event.result, 'skip');
+				assert.equal(found.checks.heartbeat.result, 'ok', found.text);
+			}
+			const bad = await doctor([site.url, '--token', 'bft_none']);
+			assert.equal(bad.code, CONFIG);
+			assert.match(bad.checks.Authorization.detail, /refused \(401\)/);
+		} finally {
+			await site.stop();
+		}
+	});
+
+	test('lighttpd: stream-response-body 0', async () => {
+		const found = await examine('lighttpd', {
+			file: 'lighttpd.conf',
+			edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
+		});
+		names(found, 'stream', /ended, all of it came at once/, LIGHTTPD);
+	});
+
+	test('lighttpd: a short timeout', async () => {
+		const found = await examine('lighttpd', {
+			file: 'lighttpd.conf',
+			edit: (text) => `server.max-write-idle = 1\n${text}`,
+		});
+		names(
+			found,
+			'heartbeat',
+			/was cut after [12]\.\d s of silence/,
+			'lighttpd.conf: server.max-write-idle = 360  (and no "read-timeout")',
+		);
+	});
+
+	test('lighttpd-cgi: stream-response-body 0', async () => {
+		const found = await examine('lighttpd-cgi', {
+			file: 'lighttpd-cgi.conf',
+			edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
+		});
+		names(found, 'stream', /all of it came at once/, LIGHTTPD);
+	});
+
+	test('nginx: buffering', async () => {
+		const found = await examine('nginx', {
+			file: 'nginx.conf',
+			edit: (text) =>
+				text.replace(
+					'fastcgi_buffering off;',
+					'fastcgi_buffering on; fastcgi_ignore_headers X-Accel-Buffering;',
+				),
+		});
+		names(found, 'stream', /all of it came at once/, 'nginx.conf: fastcgi_buffering off;');
+	});
+
+	test('nginx: a short timeout', async () => {
+		const found = await examine('nginx', {
+			file: 'nginx.conf',
+			edit: (text) => text.replace('read_timeout 300s', 'read_timeout 1s'),
+		});
+		names(found, 'heartbeat', /was cut/, 'nginx.conf: fastcgi_read_timeout 300s;');
+	});
+
+	test('nginx: compression', async () => {
+		const found = await examine('nginx', {
+			file: 'nginx.conf',
+			edit: (text) =>
+				text.replace('gzip off;', 'gzip on; gzip_types text/event-stream; gzip_min_length 1;'),
+		});
+		names(found, 'stream', /compressed \(gzip\)/, 'nginx.conf: gzip off;');
+	});
+
+	test('nginx: the path leads elsewhere', async () => {
+		const found = await examine('nginx', {
+			args: ['--config', '/dev/null'],
+			serve: ['--set', 'base_path=/api/other'],
+		});
+		names(
+			found,
+			'web server',
+			/answers 404/,
+			'nginx.conf: location ~ ^/api/notifications(/|$) { fastcgi_pass … }',
+		);
+	});
+
+	test('apache-proxy: flushpackets missing', async () => {
+		const found = await examine('apache-proxy', {
+			file: 'apache/proxy.conf',
+			edit: (text) => text.replace('" flushpackets=on', '"'),
+		});
+		names(
+			found,
+			'stream',
+			/all of it came at once/,
+			'apache/proxy.conf: ProxyPass … flushpackets=on',
+		);
+	});
+
+	test('apache-proxy: a short timeout', async () => {
+		const found = await examine('apache-proxy', {
+			file: 'apache/proxy.conf',
+			edit: (text) => text.replace('timeout=300 enable', 'timeout=1 enable'),
+		});
+		names(
+			found,
+			'heartbeat',
+			/was cut/,
+			'apache/proxy.conf: ProxyPass … timeout=300',
+		);
+	});
+
+	for (const [server, file] of [
+		['apache-proxy', 'apache/proxy.conf'],
+		['apache-cgi', 'apache/cgi.conf'],
+	])
+		test(`${server}: CGIPassAuth missing`, async () => {
+			const found = await examine(server, {
+				args: ['--quick'],
+				file,
+				edit: (text) => text.replace('CGIPassAuth On', ''),
+			});
+			names(
+				found,
+				'Authorization',
+				/keeps the header/,
+				`${file}: CGIPassAuth On`,
+			);
+			// The rest is looked at all the same, by tickets.
+			assert.equal(found.checks.event.result, 'ok', found.text);
+		});
+
+	test('apache-cgi: a short timeout', async () => {
+		const found = await examine('apache-cgi', {
+			file: 'apache/cgi.conf',
+			edit: (text) => text.replace('CGIDScriptTimeout 300', 'CGIDScriptTimeout 1'),
+		});
+		names(
+			found,
+			'heartbeat',
+			/was cut/,
+			'apache/cgi.conf: CGIDScriptTimeout 300',
+		);
+	});
+
+	test('nobody listens; another database; poll mode', async () => {
+		const none = await doctor(['http://127.0.0.1:1/', '--db', '/dev/null']);
+		assert.equal(none.code, CONFIG);
+		const site = await serveEdited('lighttpd', { args: ['--set', 'stream_mode=poll'] });
+		const other = await serveEdited('lighttpd');
+		try {
+			const wrong = await doctor([site.url, '--db', other.db]);
+			assert.equal(wrong.code, CONFIG, wrong.text);
+			assert.match(wrong.checks.Authorization.detail, /has another database/);
+			const poll = await doctor([site.url, '--db', site.db]);
+			assert.equal(poll.code, 0, poll.text);
+			assert.match(poll.checks.stream.detail, /^poll mode/);
+			assert.equal(poll.checks.event.result, 'ok', poll.text);
+		} finally {
+			await site.stop();
+			await other.stop();
+		}
+		const refused = await doctor([site.url, '--token', 'x']);
+		assert.match(refused.checks['web server'].detail, /Failed to connect|refused/);
+	});
+});

@@ -1,0 +1,83 @@
+// `belfry doctor`, and the web server behind which it looks.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { BINARY, ROOT, run, temporaryFolder } from './harness.mjs';
+import { waiting } from './wait.mjs';
+
+const env = Object.fromEntries(
+	Object.entries(process.env).filter(([name]) => !name.startsWith('BELFRY_')),
+);
+
+// What it said: {code, checks: {name: {result, detail, changes}}, text}.
+export async function doctor(args, more = {}) {
+	const result = await run(BINARY, ['doctor', '--json', ...args], {
+		env: { ...env, ...more },
+	});
+	const checks = {};
+	let last = null;
+	for (const line of result.stdout.split('\n').filter(Boolean)) {
+		const said = JSON.parse(line);
+		if (said.check) {
+			last = { ...said, changes: [] };
+			checks[said.check] = last;
+		} else {
+			last.changes.push(said.run ?? `${said.file}: ${said.line}`);
+		}
+	}
+	return {
+		code: result.code,
+		stderr: result.stderr,
+		checks,
+		text: `${result.code} ${result.stdout}${result.stderr}`,
+	};
+}
+
+// scripts/serve with the project's own configurations, in which `edit` has
+// changed something: (text) => text, of the file.
+export async function serveEdited(server, { file, edit, args = [] } = {}) {
+	const dir = temporaryFolder();
+	for (const name of ['scripts', 'apache'])
+		fs.cpSync(path.join(ROOT, name), path.join(dir, name), { recursive: true });
+	for (const name of fs.readdirSync(ROOT))
+		if (name.endsWith('.conf'))
+			fs.copyFileSync(path.join(ROOT, name), path.join(dir, name));
+	if (file) {
+		const at = path.join(dir, file);
+		const before = fs.readFileSync(at, 'utf8');
+		const after = edit(before);
+		if (after === before) throw new Error(`${file}: nothing to change`);
+		fs.writeFileSync(at, after);
+	}
+	const child = spawn(
+		'setpriv',
+		['--pdeathsig', 'TERM', path.join(dir, 'scripts/serve'), '--server', server]
+			.concat(['--port', '0', '--bin', BINARY, ...args]),
+		{ stdio: ['ignore', 'pipe', 'pipe'], env },
+	);
+	let output = '';
+	const exited = new Promise((resolve) =>
+		child.on('close', (code, signal) => resolve({ code, signal })),
+	);
+	const ready = await waiting(`${server} to be ready`, () => output, (done, fail) => {
+		const take = (chunk) => {
+			output += chunk;
+			const found = /^ready (https?:\S+) db=(.*)$/m.exec(output);
+			if (found) done({ url: found[1], db: found[2] });
+		};
+		child.stdout.on('data', take);
+		child.stderr.on('data', take);
+		exited.then(() => fail(new Error(`${server} ended: ${output}`)));
+	});
+	return {
+		...ready,
+		async stop() {
+			child.kill('SIGTERM');
+			const { code } = await exited;
+			fs.rmSync(dir, { recursive: true, force: true });
+			if (code !== 0) throw new Error(`scripts/serve: ${code} ${output}`);
+		},
+	};
+}
