@@ -31,7 +31,8 @@
 #include "retention.h"
 #include "stream_open.h"
 
-#define BUSY_TIMEOUT_MS 5000
+#define BUSY_TIMEOUT_MS		  5000
+#define RETENTION_BUSY_TIMEOUT_MS 100
 /* When a stream that was refused is to come back. */
 #define BUSY_RETRY_MS 2000
 #define AWAY_RETRY_MS 5000
@@ -345,9 +346,18 @@ int api_host_session_alive(struct api *api, const char *secret,
 				       span_of(user), err);
 }
 
-int api_expire(struct api *api, int limit, struct err *err)
+int api_retention(struct api *api, struct retention *retention,
+		  struct retention_step *step, struct err *err)
 {
+	int result;
+
 	if (use_database(api, err) < 0)
 		return -1;
-	return retention_expire(api->db, clock_wall_ms(), limit, err);
+	/* It can come again, and a request may wait for this worker. */
+	db_set_busy_timeout(api->db, RETENTION_BUSY_TIMEOUT_MS);
+	result = retention_step(retention, api->db, step, err);
+	db_set_busy_timeout(api->db, BUSY_TIMEOUT_MS);
+	if (result < 0)
+		api_check_database(api, err);
+	return result;
 }

@@ -19,6 +19,8 @@ struct err;
 struct identity;
 struct registry;
 struct request;
+struct retention;
+struct retention_step;
 
 #define API_BODY_MAX_BYTES  (8u * 1024 * 1024)
 #define API_QUERY_MAX_BYTES 4096u
@@ -48,8 +50,9 @@ enum api_next api_handle(struct api *api, struct api_exchange *exchange);
  * sent when it returns: all is committed then, or answered as a problem. */
 void api_write_group(struct api *api, struct api_exchange *list);
 
-/* Deletes expired notifications: see retention.h. Returns how many, or -1. */
-int api_expire(struct api *api, int limit, struct err *err);
+/* One step, as retention_step; does not wait long for the lock. */
+int api_retention(struct api *api, struct retention *retention,
+		  struct retention_step *step, struct err *err);
 
 /* For the hub, through a worker: see auth_host_session_alive. */
 int api_host_session_alive(struct api *api, const char *secret,

@@ -27,6 +27,7 @@ static const struct command {
     {"serve", cmd_serve, "the responder as a service of its own"},
     {"doctor", cmd_doctor,
      "find what is wrong, here and behind the web server"},
+    {"prune", cmd_prune, "remove what has expired or is beyond retention"},
     {"check-config", cmd_check_config,
      "check a configuration and its database"},
 };

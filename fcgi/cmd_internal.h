@@ -23,6 +23,7 @@ int cmd_session(int argc, char **argv, struct err *err);
 int cmd_token(int argc, char **argv, struct err *err);
 int cmd_tail(int argc, char **argv, struct err *err);
 int cmd_serve(int argc, char **argv, struct err *err);
+int cmd_prune(int argc, char **argv, struct err *err);
 int cmd_check_config(int argc, char **argv, struct err *err);
 int cmd_doctor(int argc, char **argv, struct err *err);
 

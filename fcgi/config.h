@@ -27,6 +27,12 @@ struct rate {
 	unsigned burst;
 };
 
+/* What is kept; 0: no limit. */
+struct keep {
+	int64_t age_ms;
+	int64_t rows;
+};
+
 struct config {
 	enum config_host host;
 	char *path;	 /* the file it was read from, or NULL */
@@ -47,8 +53,9 @@ struct config {
 	char **cors_origins; /* NULL-terminated, exact */
 	bool rate_limit;
 	struct rate rate_connect, rate_read, rate_write, rate_publish;
-	int64_t retention_age_ms;
-	int64_t retention_rows;
+	struct keep retain; /* events */
+	/* Notifications; of the first two, for each user. */
+	struct keep retain_read, retain_unread, retain_broadcast;
 	enum log_level log_level;
 	enum log_target log_target;
 	bool sandbox;

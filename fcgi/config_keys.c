@@ -55,6 +55,22 @@ static const char *const log_targets[] = {"stderr", "syslog", NULL};
 #define SECOND_TO_HOUR "a duration from 1s to 1h, such as 30s"
 #define ONE_TO_MILLION "a number from 1 to 1000000"
 #define ON_OR_OFF      "on or off"
+#define ROWS_MAX       INT64_C(1000000000000)
+/* Notifications of one kind: by default they stay for ever. */
+#define KEEP(kind, field)                                                      \
+	{"retention_" kind "_age",                                             \
+	 "0",                                                                  \
+	 KIND_DURATION,                                                        \
+	 AT(field.age_ms),                                                     \
+	 "0 (no limit) or a duration of at least 1s, such as 90d",             \
+	 1000,                                                                 \
+	 100 * MS_PER_YEAR,                                                    \
+	 NULL,                                                                 \
+	 NULL},                                                                \
+	{                                                                      \
+		"retention_" kind "_rows", "0", KIND_COUNT, AT(field.rows),    \
+		    "0 (no limit) or a number", 0, ROWS_MAX, NULL, NULL        \
+	}
 
 /* clang-format off */
 static const struct config_key keys[] = {
@@ -96,11 +112,14 @@ static const struct config_key keys[] = {
 	{"rate_limit", "on", KIND_RATES, 0,
 	 "on, off, or connect=N/s,read=N/s,write=N/s,publish=N/s (with a burst:"
 	 " N/s:B)", 0, 0, NULL, NULL},
-	{"retention_age", "30d", KIND_DURATION, AT(retention_age_ms),
+	{"retention_age", "30d", KIND_DURATION, AT(retain.age_ms),
 	 "a duration of at least 1s, such as 30d",
 	 1000, 100 * MS_PER_YEAR, NULL, NULL},
-	{"retention_rows", "1000000", KIND_COUNT, AT(retention_rows),
-	 "a number of at least 1", 1, INT64_C(1000000000000), NULL, NULL},
+	{"retention_rows", "1000000", KIND_COUNT, AT(retain.rows),
+	 "a number of at least 1", 1, ROWS_MAX, NULL, NULL},
+	KEEP("read", retain_read),
+	KEEP("unread", retain_unread),
+	KEEP("broadcast", retain_broadcast),
 	{"log_level", "info", KIND_WORD, AT(log_level),
 	 "error, warn, info or debug", 0, 0, log_levels, NULL},
 	{"log_target", "stderr", KIND_WORD, AT(log_target),

@@ -1,5 +1,11 @@
 /*
- * retention: what goes by itself.  Now: notifications that have expired.
+ * retention: what goes by itself: expired notifications, old events, and
+ * notifications beyond what the configuration keeps.
+ *
+ * A struct retention is where a pass over all of it stands; it belongs to one
+ * thread at a time, and any connection may be given to each step.  A step is
+ * one short write transaction, or none, so that whoever else writes waits for a
+ * few milliseconds at most; the pauses between them are the caller's.
  */
 #ifndef BELFRY_RETENTION_H
 #define BELFRY_RETENTION_H
@@ -7,13 +13,45 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct config;
 struct db;
 struct err;
+struct retention;
 
-/* Is there something to expire at now_ms?  One look into an index. */
-bool retention_due(struct db *db, int64_t now_ms);
-/* Deletes what has expired, at most `limit` notifications in one transaction
- * (ordinary `deleted` events follow).  Returns how many, or -1. */
-int retention_expire(struct db *db, int64_t now_ms, int limit, struct err *err);
+/* Rows that one step removes, at most. */
+#define RETENTION_BATCH 200
+
+enum retention_kind {
+	RETENTION_UNREAD, /* notifications, in the order of "is it read?" … */
+	RETENTION_READ,
+	RETENTION_BROADCASTS,
+	RETENTION_EXPIRED,
+	RETENTION_RECEIPTS,
+	RETENTION_EVENTS,
+	RETENTION_KINDS
+};
+const char *retention_kind_name(enum retention_kind kind);
+
+struct retention_step {
+	int64_t now_ms;
+	/* Events above this stay: streams have not been told of them yet. */
+	int64_t through;
+	/* Nothing is removed, only counted, exactly as it would be. */
+	bool dry_run;
+	/* Also notifications by age and number: a walk over all of them. */
+	bool inboxes;
+	/* Out: rows removed by this step. */
+	int64_t removed[RETENTION_KINDS];
+};
+
+struct retention *retention_new(const struct config *config);
+void retention_free(struct retention *r); /* NULL is fine */
+
+/* 1: more is left to do in this pass; 0: the pass is over, the next call begins
+ * another; -1: the pass is begun anew. */
+int retention_step(struct retention *r, struct db *db,
+		   struct retention_step *step, struct err *err);
+/* More events come than this pass has removed so far. */
+bool retention_falls_behind(const struct retention *r);
 
 #endif

@@ -25,7 +25,6 @@
 #include "lib/mem.h"
 #include "lib/systemd.h"
 #include "registry.h"
-#include "retention.h"
 #include "server_internal.h"
 
 #define NS_PER_MS	 INT64_C(1000000)
@@ -33,9 +32,8 @@
 #define ACCEPT_PAUSE_MS	 100
 #define SWEEP_MS	 1000
 #define DRAIN_MAX_MS	 3000 /* mod_fcgid kills after 8 s */
-#define EXPIRE_BATCH	 200
-#define TRIM_AFTER	 500 /* connections */
-#define GROUP_MAX	 64  /* requests that share a commit */
+#define TRIM_AFTER	 500  /* connections */
+#define GROUP_MAX	 64   /* requests that share a commit */
 
 /* ---- accepting ---- */
 
@@ -72,59 +70,6 @@ static void accept_again(struct loop_timer *timer)
 	    CONTAINER_OF(timer, struct server, accept_timer);
 
 	loop_change(server->loop, &server->listen_io, EPOLLIN);
-}
-
-/* ---- expiry: in a worker, as it waits for the lock ---- */
-
-struct expiry {
-	struct job job;
-	struct loop_mail mail;
-	struct server *server;
-	int deleted;
-};
-
-static void expiry_done(struct loop_mail *mail)
-{
-	struct expiry *e = CONTAINER_OF(mail, struct expiry, mail);
-	struct server *server = e->server;
-
-	if (e->deleted > 0)
-		journal_own_commit(hub_journal(server->hub));
-	/* Not all of it in one transaction, but all of it now. */
-	if (e->deleted == EXPIRE_BATCH && !server->draining) {
-		workers_submit(server->workers, &e->job);
-		return;
-	}
-	server->expiring = false;
-	free(e);
-}
-
-static void expiry_run(struct job *job, struct api *api)
-{
-	struct expiry *e = CONTAINER_OF(job, struct expiry, job);
-	struct err err;
-
-	e->deleted = api_expire(api, EXPIRE_BATCH, &err);
-	if (e->deleted < 0 && err.code != ERR_BUSY)
-		log_warn("expiry", "code=%s detail=\"%s\"", err_name(err.code),
-			 err.message);
-	e->mail.deliver = expiry_done;
-	loop_post(e->server->loop, &e->mail);
-}
-
-static void expire_if_due(struct server *server)
-{
-	struct journal *journal = hub_journal(server->hub);
-	struct expiry *e;
-
-	if (server->expiring || !journal_is_watcher(journal) ||
-	    !retention_due(journal_db(journal), clock_wall_ms()))
-		return;
-	server->expiring = true;
-	e = mem_new(sizeof(*e));
-	e->server = server;
-	e->job.run = expiry_run;
-	workers_submit(server->workers, &e->job);
 }
 
 /* ---- the host application's sessions: looked at again ---- */
@@ -235,7 +180,8 @@ static void log_rows_found(struct server *server)
 static void stop_if_done(struct server *server)
 {
 	if ((server->draining || server->single) && !server->conn_count &&
-	    !hub_streams(server->hub) && !server->expiring && !server->looking)
+	    !hub_streams(server->hub) && !upkeep_busy(server) &&
+	    !server->looking)
 		loop_stop(server->loop);
 }
 
@@ -259,8 +205,6 @@ static void sweep(struct loop_timer *timer)
 		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
 	conn_sweep(server, loop_now_ns(server->loop));
 	trim(server);
-	if (!server->draining)
-		expire_if_due(server);
 }
 
 static void drain_over(struct loop_timer *timer)
@@ -281,6 +225,7 @@ static void drain(struct server *server)
 	loop_unwatch(server->loop, &server->listen_io);
 	loop_timer_stop(server->loop, &server->accept_timer);
 	loop_timer_stop(server->loop, &server->sessions_timer);
+	upkeep_stop(server);
 	conn_drop_idle(server);
 	hub_drain(server->hub);
 	loop_timer_set(server->loop, &server->drain_timer,
@@ -347,6 +292,7 @@ static int build(struct server *server, struct err *err)
 	server->accept_timer.fire = accept_again;
 	server->drain_timer.fire = drain_over;
 	start_timer(server, &server->sweep_timer, sweep);
+	upkeep_start(server);
 	if (server->config->session_query)
 		start_timer(server, &server->sessions_timer, look_at_sessions);
 	return 0;
@@ -373,6 +319,7 @@ static void take_apart(struct server *server)
 	conn_close_all(server);
 	if (server->hub && !server->single)
 		log_rows_found(server);
+	upkeep_free(server);
 	hub_close(server->hub);
 	loop_close(server->loop);
 	registry_free(server->registry);

@@ -19,6 +19,7 @@
 struct config;
 struct hub;
 struct registry;
+struct upkeep;
 
 struct server {
 	const struct config *config;
@@ -28,6 +29,7 @@ struct server {
 	struct workers *workers;
 	struct workers *writer; /* one thread that writes for all; NULL where
 				   there is one request at a time */
+	struct upkeep *upkeep;
 	struct loop_io listen_io;
 	struct loop_hook hook;
 	struct loop_timer accept_timer, sweep_timer, sessions_timer,
@@ -35,7 +37,7 @@ struct server {
 	struct conn *conns;
 	unsigned conn_count;
 	unsigned accepted; /* since memory was last given back */
-	bool draining, expiring, looking;
+	bool draining, looking;
 	bool single; /* CGI: ends with the one request */
 	char read_buf[SERVER_READ_BYTES];
 };
@@ -74,5 +76,14 @@ void conn_sweep(struct server *server, int64_t now_ns);
 void conn_close_all(struct server *server);
 /* Draining: who has not asked yet is let go. */
 void conn_drop_idle(struct server *server);
+
+/* ---- server_upkeep.c ---- */
+
+void upkeep_start(struct server *server);
+/* A worker is at it: wait for its mail. */
+bool upkeep_busy(const struct server *server);
+void upkeep_stop(struct server *server); /* what a worker has goes on */
+/* When the workers are gone; where it was not started: nothing. */
+void upkeep_free(struct server *server);
 
 #endif

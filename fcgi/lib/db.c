@@ -304,6 +304,12 @@ bool db_in_transaction(struct db *db)
 	return !sqlite3_get_autocommit(db->handle);
 }
 
+void db_set_triggers(struct db *db, bool on)
+{
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, (int)on,
+			  NULL);
+}
+
 int db_exec(struct db *db, const char *sql, struct err *err)
 {
 	int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);

@@ -60,6 +60,9 @@ void db_set_busy_timeout(struct db *db, int ms);
 int64_t db_last_insert_id(struct db *db);
 int db_changes(struct db *db); /* rows of the last INSERT, UPDATE, DELETE */
 bool db_in_transaction(struct db *db);
+/* Whether statements of this connection fire triggers; on at first.  Statements
+ * are prepared anew at a change, so this is for rare ones. */
+void db_set_triggers(struct db *db, bool on);
 
 /* ---- transactions: know their opener ---- */
 

@@ -119,15 +119,6 @@ SELECT value FROM meta WHERE key = :key
 INSERT INTO meta(key, value) VALUES (:key, :value)
 ON CONFLICT(key) DO UPDATE SET value = excluded.value
 
--- An ordinary delete: the trigger writes `deleted`.
--- name: expire_due
-DELETE FROM notifications
-WHERE id IN (SELECT id FROM notifications
-             WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)
-
--- name: next_expiry
-SELECT min(expires_at) FROM notifications WHERE expires_at IS NOT NULL
-
 -- Until when is this row that user's (0: for ever)?  The secret is not
 -- compared: ids are never given twice while a table lives.
 -- name: session_expiry

@@ -28,8 +28,9 @@ static void check_same(const struct config *a, const struct config *b)
 	assert(a->heartbeat_ms == b->heartbeat_ms);
 	assert(a->retry_ms == b->retry_ms);
 	assert(a->stream_lifetime_ms == b->stream_lifetime_ms);
-	assert(a->retention_age_ms == b->retention_age_ms);
-	assert(a->retention_rows == b->retention_rows);
+	assert(a->retain.age_ms == b->retain.age_ms);
+	assert(a->retain.rows == b->retain.rows);
+	assert(a->retain_unread.age_ms == b->retain_unread.age_ms);
 	assert(a->max_streams == b->max_streams);
 	assert(a->rate_connect.burst == b->rate_connect.burst);
 	assert(a->rate_publish.per_second == b->rate_publish.per_second);

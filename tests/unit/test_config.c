@@ -136,6 +136,12 @@ static const char defaults[] = "database =\n"
 			       "write=20/s:80,publish=200/s:800\n"
 			       "retention_age = 30d\n"
 			       "retention_rows = 1000000\n"
+			       "retention_read_age = 0\n"
+			       "retention_read_rows = 0\n"
+			       "retention_unread_age = 0\n"
+			       "retention_unread_rows = 0\n"
+			       "retention_broadcast_age = 0\n"
+			       "retention_broadcast_rows = 0\n"
 			       "log_level = info\n"
 			       "log_target = stderr\n"
 			       "sandbox = on\n";
@@ -149,7 +155,7 @@ static void has_every_default(void **state)
 	assert_null(c->database);
 	assert_int_equal(c->heartbeat_ms, 30000);
 	assert_true(c->rate_limit);
-	assert_int_equal(c->retention_age_ms, INT64_C(2592000000));
+	assert_int_equal(c->retain.age_ms, INT64_C(2592000000));
 	assert_int_equal(c->log_level, LOG_LEVEL_INFO);
 	free(text);
 	config_free(c);
@@ -175,6 +181,12 @@ static const char every_key[] =
     "rate_limit = connect=1/s:4,read=2/s:9,write=3/s:12,publish=4/s:16\n"
     "retention_age = 36h\n"
     "retention_rows = 5\n"
+    "retention_read_age = 90d\n"
+    "retention_read_rows = 1000\n"
+    "retention_unread_age = 365d\n"
+    "retention_unread_rows = 2000\n"
+    "retention_broadcast_age = 1h\n"
+    "retention_broadcast_rows = 10\n"
     "log_level = debug\n"
     "log_target = syslog\n"
     "sandbox = off\n";
@@ -328,6 +340,10 @@ static const struct {
     {"retry = 10ms\n", ":1: retry: expected a duration"},
     {"retention_age = 99999999999999999999d\n",
      ":1: retention_age: expected a duration"},
+    {"retention_read_age = 10\n",
+     ":1: retention_read_age: expected 0 (no limit) or a duration"},
+    {"retention_unread_rows = -1\n",
+     ":1: retention_unread_rows: expected 0 (no limit) or a number"},
     {"retention_age = 999999999999999d\n",
      ":1: retention_age: expected a duration"},
     {"workers = 65\n", ":1: workers: expected a number from 1 to 64, found "

@@ -73,9 +73,10 @@ export function describe() {
 	return web && `Belfry ${commit}, ${web}`;
 }
 
-export async function start({ dir, cpus, streams }) {
+export async function start({ dir, cpus, streams, prepare, set = {} }) {
 	const db = path.join(dir, 'db/belfry.db');
 	fs.mkdirSync(path.dirname(db));
+	prepare?.(db);
 	run(BIN, ['init', '--db', db]);
 	const users = Array.from({ length: streams }, (_, i) => `u${i}`);
 	const sessions = credentials('sessions', users, 'bfs_', 'read');
@@ -93,6 +94,7 @@ export async function start({ dir, cpus, streams }) {
 		max_streams: 100000,
 		max_streams_per_user: 100000,
 		log_level: 'warn',
+		...set,
 	};
 	const extra = (process.env.BELFRY_BENCH_SET ?? '').split(' ').filter(Boolean);
 	const sets = Object.entries(settings).map((pair) => pair.join('='));
