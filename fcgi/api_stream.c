@@ -32,6 +32,8 @@ struct wish {
 	bool other_epoch;
 	int64_t min_priority;
 	bool poll;
+	char *types;
+	struct registry_place place;
 };
 
 static void parse_cursor(struct wish *wish, struct span text)
@@ -127,33 +129,35 @@ static bool resolve(const struct wish *wish, const struct store_head *head,
 }
 
 static struct stream_open *make_open(struct api_call *call,
-				     const struct wish *wish)
+				     const struct wish *wish,
+				     const struct registry_place *place)
 {
 	struct stream_open *open = mem_new(sizeof(*open));
 
 	open->identity = *call->who_owned;
 	memset(call->who_owned, 0, sizeof(*call->who_owned));
 	call->who = NULL;
-	open->place = call->registry;
+	open->registry = call->registry;
+	open->place = *place;
 	open->min_priority = wish->min_priority;
 	open->poll = wish->poll;
 	return open;
 }
 
 static int read_types(const struct api_call *call, struct wish *wish,
-		      char **types, struct err *err)
+		      struct err *err)
 {
 	int found = api_query(call, "type", &wish->text, err);
 
 	if (found < 0)
 		return -1;
-	*types = wish->text.len ? span_dup(buf_span(&wish->text)) : NULL;
+	wish->types = wish->text.len ? span_dup(buf_span(&wish->text)) : NULL;
 	return 0;
 }
 
 /* Everything is checked: the answer is a stream. */
-static void start(struct api_call *call, const struct wish *wish,
-		  const struct store_head *head, int64_t unread, char *types)
+static void start(struct api_call *call, struct wish *wish,
+		  const struct store_head *head, int64_t unread)
 {
 	struct event_connected c = {
 	    .retry_ms = call->config->retry_ms,
@@ -164,7 +168,7 @@ static void start(struct api_call *call, const struct wish *wish,
 	    .unread_count = unread,
 	    .poll = wish->poll,
 	};
-	struct stream_open *open = make_open(call, wish);
+	struct stream_open *open = make_open(call, wish, &wish->place);
 	enum journal_reset why = JOURNAL_RESET_INVALID;
 	struct buf *out = &call->answer->bytes;
 	bool good;
@@ -173,7 +177,8 @@ static void start(struct api_call *call, const struct wish *wish,
 	c.resumed = good && wish->has_cursor;
 	c.from = good ? open->cursor : SSE_NO_ID;
 	open->checked = head->seq;
-	open->types = types;
+	open->types = wish->types;
+	wish->types = NULL;
 	open->due = !good;
 	answer_stream_head(call->answer);
 	event_put_connected(out, &c);
@@ -186,7 +191,6 @@ static int open_stream(struct api_call *call, struct wish *wish,
 		       struct err *err)
 {
 	struct store_head head;
-	char *types = NULL;
 	int64_t unread;
 
 	if (store_head(call->db, &head, err) < 0 ||
@@ -208,13 +212,12 @@ static int open_stream(struct api_call *call, struct wish *wish,
 		answer_stream_head(call->answer);
 		return 0;
 	}
-	if (read_types(call, wish, &types, err) < 0)
+	if (read_types(call, wish, err) < 0)
 		return -1;
-	if (!registry_reserve(call->registry)) {
-		free(types);
+	if (!registry_reserve(call->registry, identity_user(call->who),
+			      &wish->place))
 		return err_set(err, ERR_UNAVAILABLE, "max_streams is reached");
-	}
-	start(call, wish, &head, unread, types);
+	start(call, wish, &head, unread);
 	return 0;
 }
 
@@ -226,5 +229,6 @@ int api_stream(struct api_call *call, struct err *err)
 	buf_init(&wish.text, API_QUERY_MAX_BYTES);
 	result = open_stream(call, &wish, err);
 	buf_fini(&wish.text);
+	free(wish.types);
 	return result;
 }

@@ -11,7 +11,6 @@
 #include "config.h"
 #include "hub_internal.h"
 #include "lib/db.h"
-#include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "stream_open.h"
@@ -80,19 +79,6 @@ static bool revoked_meanwhile(struct hub *hub, const struct stream *s,
 	return rc > 0;
 }
 
-/* The newest wins. */
-static void evict_over_limit(struct hub *hub, struct user *user)
-{
-	struct stream *s;
-
-	DL_FOREACH2 (user->streams, s, user_next) {
-		if (user->count <= hub->config->max_streams_per_user)
-			return;
-		if (s->state < STREAM_ENDING)
-			hub_end_stream(hub, s, EVENT_CLOSE_EVICTED);
-	}
-}
-
 /* The limit is somebody else's (mod_fcgid kills at 300 s), so the jitter only
  * takes off: 60 to 100 % of what is configured. */
 static int64_t lifetime_ms(const struct hub *hub)
@@ -122,7 +108,6 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 	struct frame *frame;
 	char text[LOG_TEXT_BYTES];
 
-	open->place = NULL; /* given back when the stream is killed */
 	enter(hub, s, identity_user(&open->identity));
 	if (loop_watch(hub->loop, &s->io, fd, hub_stream_events(s), NULL) < 0) {
 		hub_kill_stream(hub, s);
@@ -135,13 +120,14 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 	frame = frame_new(request_id, FRAME_NO_CURSOR, first);
 	hub_written(hub, s, stream_send(s, &frame, 1), hub_place_of(hub, s));
 	frame_unref(frame);
+	hub_follow(hub);
 	if (revoked_meanwhile(hub, s, open->checked))
 		hub_end_stream(hub, s, EVENT_CLOSE_SESSION);
 	else if (hub->draining)
 		hub_end_stream(hub, s, EVENT_CLOSE_SHUTDOWN);
 	if (s->state == STREAM_AHEAD)
 		journal_own_commit(hub->journal);
-	evict_over_limit(hub, s->user);
+	hub_share_evict(hub, s->user);
 out:
 	stream_open_free(open);
 }
@@ -204,30 +190,27 @@ struct journal *hub_journal(struct hub *hub)
 	return hub->journal;
 }
 
-int hub_open(struct hub **out, const struct config *config, struct loop *loop,
-	     struct registry *registry, struct err *err)
+struct hub *hub_new(const struct config *config, struct loop *loop,
+		    struct registry *registry)
 {
+	const struct journal_options options = {
+	    config->database, config->synchronous_full, registry};
 	struct hub *hub = mem_new(sizeof(*hub));
 
 	hub->config = config;
 	hub->loop = loop;
 	hub->registry = registry;
+	hub->wake_io.fd = -1;
 	hub_fanout_init(hub);
 	buf_init(&hub->page,
 		 HUB_PAGE_BYTES + NOTIFICATION_STREAM_MAX_BYTES + 4096);
-	if (journal_open(&hub->journal, loop, config->database,
-			 config->synchronous_full, &hub->sink, err) < 0) {
-		hub_fanout_fini(hub);
-		free(hub);
-		return -1;
-	}
+	hub->journal = journal_new(loop, &options, &hub->sink);
 	hub->position = journal_position(hub->journal);
 	/* After the journal's hook: rows first, then the catching up. */
 	hub->hook.run = turn_ends;
 	loop_add_hook(loop, &hub->hook);
 	hub_time_init(hub);
-	*out = hub;
-	return 0;
+	return hub;
 }
 
 void hub_close(struct hub *hub)
@@ -243,6 +226,7 @@ void hub_close(struct hub *hub)
 	}
 	loop_run_deferred(hub->loop);
 	hub_time_fini(hub);
+	hub_share_fini(hub);
 	loop_remove_hook(hub->loop, &hub->hook);
 	journal_close(hub->journal);
 	hub_fanout_fini(hub);

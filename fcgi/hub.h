@@ -20,8 +20,11 @@ struct loop;
 struct registry;
 struct stream_open;
 
-int hub_open(struct hub **out, const struct config *config, struct loop *loop,
-	     struct registry *registry, struct err *err);
+struct hub *hub_new(const struct config *config, struct loop *loop,
+		    struct registry *registry);
+/* From now on rows come, ours and for us.  By itself with the first stream;
+ * before that where there will be some. */
+void hub_follow(struct hub *hub);
 void hub_close(struct hub *hub); /* NULL is fine */
 
 struct journal *hub_journal(struct hub *hub);

@@ -52,6 +52,7 @@ struct hub {
 	struct journal_sink sink;
 	struct loop_hook hook;
 	struct loop_timer quiet_timer, sweep_timer;
+	struct loop_io wake_io; /* other processes want us to look */
 	struct user *users;	/* uthash by id */
 	struct stream *quiet;	/* all streams, longest silence first */
 	struct stream *lagging; /* round robin */
@@ -111,6 +112,12 @@ void hub_drop_user_if_alone(struct hub *hub, struct user *user);
 void hub_time_init(struct hub *hub);
 void hub_time_fini(struct hub *hub);
 void hub_time_start(struct hub *hub); /* there is a stream now */
+
+/* hub_share.c: one user's streams above the limit, here and elsewhere */
+void hub_share_evict(struct hub *hub, struct user *user);
+/* Each second. */
+void hub_share_tick(struct hub *hub);
+void hub_share_fini(struct hub *hub);
 
 /* hub_fanout.c */
 void hub_fanout_init(struct hub *hub);

@@ -78,7 +78,7 @@ void hub_kill_stream(struct hub *hub, struct stream *s)
 	close(s->fd);
 	s->fd = -1;
 	hub->count--;
-	registry_release(hub->registry);
+	registry_release(hub->registry, &s->place);
 	log_info("stream-close", "user=%s streams=%u",
 		 log_text(text, (struct span){s->user->id, s->user->id_len}),
 		 hub->count);

@@ -143,6 +143,7 @@ static void sweep(struct loop_timer *timer)
 
 	hub->counts_left = COUNTS_PER_SWEEP;
 	hub->looks_left = LOOKS_PER_SWEEP;
+	hub_share_tick(hub);
 	HASH_ITER (hh, hub->users, user, next_user) {
 		DL_FOREACH2 (user->streams, s, user_next)
 			sweep_stream(hub, s, now_ns, now_ms);

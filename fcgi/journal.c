@@ -12,6 +12,13 @@
  * Wake-ups of one turn are gathered and lead to one read, in the turn's hook.
  * Each read starts at the anchor, the last row seen, which must be there
  * unchanged; otherwise history was rewritten (see journal_epoch.c).
+ *
+ * All this is done by one process of those that follow a journal, the watcher:
+ * a hundred that do it cost a core and a half, and each one's read looks to the
+ * others like a writer between the two.  When the watcher has read a page it
+ * wakes those whom the rows concern, and they read it too, as it is visible by
+ * then.  They trust it for speed only: each reads once per tick by itself, and
+ * is the next watcher if the lock is free.
  */
 #include "journal.h"
 
@@ -103,15 +110,18 @@ void journal_unusable(struct journal *j, const struct err *why)
 	loop_timer_set(j->loop, &j->reopen, clock_mono_ns() + j->backoff_ns);
 }
 
-static void watch_ready(struct loop_io *io, uint32_t events);
+static void close_watch(struct journal *j)
+{
+	loop_unwatch(j->loop, &j->watch_io);
+	dirwatch_close(j->watch);
+	j->watch = NULL;
+}
 
 static void open_watch(struct journal *j)
 {
 	struct err err;
 
-	loop_unwatch(j->loop, &j->watch_io);
-	dirwatch_close(j->watch);
-	j->watch = NULL;
+	close_watch(j);
 	if (dirwatch_open(&j->watch, j->path, &err) == 0 &&
 	    loop_watch(j->loop, &j->watch_io, dirwatch_fd(j->watch), EPOLLIN,
 		       &err) == 0) {
@@ -129,6 +139,33 @@ static void open_watch(struct journal *j)
 	j->blind = true;
 }
 
+/* With it goes the lock, and with that the watch. */
+static void close_head(struct journal *j)
+{
+	close_watch(j);
+	journal_head_close(j->head);
+	j->head = NULL;
+	j->watcher = false;
+	j->blind = false;
+	registry_set_watcher(j->registry, false);
+}
+
+void journal_try_watch(struct journal *j)
+{
+	if (!j->watcher) {
+		j->watcher = journal_head_lock(j->head);
+		if (!j->watcher)
+			return;
+		registry_set_watcher(j->registry, true);
+		/* Who watched before us may not have told everybody. */
+		j->wake_all = true;
+		if (j->settled)
+			journal_write_mark(j);
+	}
+	if (!j->watch || dirwatch_gone(j->watch))
+		open_watch(j);
+}
+
 /* The file may be a link, and be made later. */
 static void resolve_path(struct journal *j)
 {
@@ -136,16 +173,20 @@ static void resolve_path(struct journal *j)
 
 	if (!real)
 		real = mem_strdup(j->name);
-	if (j->path && strcmp(j->path, real) != 0) {
-		loop_unwatch(j->loop, &j->watch_io);
-		dirwatch_close(j->watch);
-		j->watch = NULL;
-		journal_head_close(j->head);
-		j->head = NULL;
-		j->watcher = false;
-	}
+	if (j->path && strcmp(j->path, real) != 0)
+		close_head(j);
 	free(j->path);
 	j->path = real;
+}
+
+static int open_head(struct journal *j, struct err *err)
+{
+	if (!j->head && journal_head_open(&j->head, j->path, err) < 0)
+		return -1;
+	/* The watch comes before the first read: what is written after this
+	 * is told. */
+	journal_try_watch(j);
+	return 0;
 }
 
 static void open_database(struct journal *j)
@@ -156,11 +197,7 @@ static void open_database(struct journal *j)
 
 	resolve_path(j);
 	options.path = j->path;
-	/* The watch comes first: what is written after this is told. */
-	if (!j->watch || dirwatch_gone(j->watch))
-		open_watch(j);
-	if (db_open(&j->db, &options, &err) < 0 ||
-	    (!j->head && journal_head_open(&j->head, j->path, &err) < 0) ||
+	if (db_open(&j->db, &options, &err) < 0 || open_head(j, &err) < 0 ||
 	    journal_settle(j, &err) < 0) {
 		journal_unusable(j, &err);
 		return;
@@ -201,13 +238,28 @@ static void watch_ready(struct loop_io *io, uint32_t events)
 		wake(j, JOURNAL_BY_INOTIFY);
 }
 
+/* The next opening makes or finds another one. */
+static void check_head(struct journal *j)
+{
+	struct err err;
+
+	if (!j->head || !journal_head_lost(j->head))
+		return;
+	close_head(j);
+	if (j->db && open_head(j, &err) < 0)
+		journal_unusable(j, &err);
+}
+
 static void tick(struct loop_timer *timer)
 {
 	struct journal *j = CONTAINER_OF(timer, struct journal, tick);
 	int64_t period = j->blind ? TICK_BLIND_MS : TICK_MS;
 
-	if (!j->watch || dirwatch_gone(j->watch))
-		open_watch(j);
+	check_head(j);
+	if (j->watcher) {
+		registry_set_watcher(j->registry, true);
+		registry_reap(j->registry);
+	}
 	j->check_identity = true;
 	wake(j, j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
 	loop_timer_set(j->loop, &j->tick,
@@ -232,6 +284,12 @@ void journal_own_commit(struct journal *j)
 	wake(j, JOURNAL_BY_OWN);
 }
 
+void journal_woken(struct journal *j)
+{
+	j->check_identity = true;
+	wake(j, JOURNAL_BY_WATCHER);
+}
+
 /* ---- reading ---- */
 
 /* Rows were found: by what?  A row that a tick found while an inotify event
@@ -247,6 +305,27 @@ static void count_rows(struct journal *j, uint64_t rows)
 	j->found[j->cause] += rows;
 }
 
+static void add_to_crowd(struct journal *j, struct span user)
+{
+	if (span_equal_text(user, NOTIFICATION_EVERYONE))
+		j->wake_all = true;
+	else
+		registry_crowd_add(&j->crowd, user);
+}
+
+/* What was read is visible to all: first the others, as our own streams may
+ * take long. */
+static void wake_others(struct journal *j)
+{
+	if ((j->crowd.anybody || j->wake_all) && j->watcher &&
+	    registry_has_others(j->registry)) {
+		j->crowd.everybody = j->wake_all;
+		registry_wake(j->registry, &j->crowd);
+	}
+	memset(&j->crowd, 0, sizeof(j->crowd));
+	j->wake_all = false;
+}
+
 static void take_anchor(struct journal *j, struct db_stmt *s)
 {
 	j->position = db_int(s, 0);
@@ -257,19 +336,23 @@ static void take_anchor(struct journal *j, struct db_stmt *s)
  * end, -1. */
 static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
 {
+	bool tell = j->watcher && registry_has_others(j->registry);
 	struct journal_row row;
 	uint64_t rows = 0;
 	int rc;
 
+	memset(&j->crowd, 0, sizeof(j->crowd));
 	while ((rc = db_step(s, err)) > 0) {
 		take_anchor(j, s);
 		rows++;
+		if (tell)
+			add_to_crowd(j, db_text(s, 1));
 		if (j->sink->wants(j->sink, db_text(s, 1)))
 			journal_row_from(&row, s);
 		else
 			journal_row_head_from(&row, s);
 		if (row.action == JOURNAL_EPOCH)
-			j->foreign_epoch = true;
+			j->foreign_epoch = j->wake_all = true;
 		if (!j->sink->row(j->sink, &row) || j->foreign_epoch ||
 		    rows == JOURNAL_PAGE_ROWS)
 			break;
@@ -279,8 +362,7 @@ static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
 	if (!rows)
 		return rc;
 	/* The mark comes before anybody is given these ids. */
-	if (journal_head_lock(j->head))
-		journal_head_store(j->head, j->position, j->nonce);
+	journal_head_store(j->head, j->epoch, j->position, j->nonce);
 	j->sink->page_rows_end(j->sink, j->db);
 	return rc;
 }
@@ -322,6 +404,7 @@ static int read_page(struct journal *j, struct err *err)
 	before = j->position;
 	rc = read_snapshot(j, err);
 	db_rollback(j->db); /* read only: the cheap way to end it */
+	wake_others(j);
 	if (j->position != before)
 		j->sink->page_end(j->sink, j->position);
 	if (rc < 0)
@@ -383,7 +466,8 @@ static void run(struct loop_hook *hook)
 		}
 		journal_try_watch(j);
 	}
-	external = db_external_reader(j->db);
+	/* What the watcher saw, and what we committed, is visible. */
+	external = j->watcher ? db_external_reader(j->db) : 0;
 	rc = read_page(j, &err);
 	if (rc >= 0)
 		note_usable(j);
@@ -401,16 +485,16 @@ static void run(struct loop_hook *hook)
 
 /* ---- life ---- */
 
-int journal_open(struct journal **out, struct loop *loop, const char *path,
-		 bool synchronous_full, struct journal_sink *sink,
-		 struct err *err)
+struct journal *journal_new(struct loop *loop,
+			    const struct journal_options *options,
+			    struct journal_sink *sink)
 {
 	struct journal *j = mem_new(sizeof(*j));
 
-	(void)err;
 	j->loop = loop;
-	j->name = mem_strdup(path);
-	j->synchronous_full = synchronous_full;
+	j->name = mem_strdup(options->database);
+	j->synchronous_full = options->synchronous_full;
+	j->registry = options->registry;
 	j->sink = sink;
 	j->watch_io = (struct loop_io){-1, 0, watch_ready};
 	j->tick.fire = tick;
@@ -418,24 +502,33 @@ int journal_open(struct journal **out, struct loop *loop, const char *path,
 	j->reopen.fire = reopen;
 	j->hook.run = run;
 	loop_add_hook(loop, &j->hook);
-	loop_timer_set(loop, &j->tick, loop_now_ns(loop) + 1);
+	return j;
+}
+
+void journal_follow(struct journal *j)
+{
+	if (j->following)
+		return;
+	j->following = true;
+	loop_timer_set(j->loop, &j->tick, loop_now_ns(j->loop) + 1);
 	open_database(j);
-	*out = j;
-	return 0;
 }
 
 void journal_close(struct journal *j)
 {
+	bool was_watcher;
+
 	if (!j)
 		return;
-	loop_unwatch(j->loop, &j->watch_io);
+	was_watcher = j->watcher;
 	loop_timer_stop(j->loop, &j->tick);
 	loop_timer_stop(j->loop, &j->recheck);
 	loop_timer_stop(j->loop, &j->reopen);
 	loop_remove_hook(j->loop, &j->hook);
-	dirwatch_close(j->watch);
 	db_close(j->db);
-	journal_head_close(j->head);
+	close_head(j);
+	if (was_watcher) /* somebody who need not wait for the tick */
+		registry_wake_heir(j->registry);
 	free(j->name);
 	free(j->path);
 	free(j);

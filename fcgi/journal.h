@@ -18,6 +18,7 @@ struct db_stmt;
 struct err;
 struct journal;
 struct loop;
+struct registry;
 
 #define JOURNAL_PAGE_ROWS   500
 #define JOURNAL_EPOCH_BYTES 64
@@ -44,6 +45,7 @@ enum journal_cause {
 	JOURNAL_BY_RECHECK,
 	JOURNAL_BY_TICK,
 	JOURNAL_BY_OWN,
+	JOURNAL_BY_WATCHER, /* another process, which watches for us */
 	JOURNAL_CAUSES
 };
 
@@ -97,12 +99,19 @@ struct journal_sink {
 	void (*rewritten)(struct journal_sink *sink, int64_t position);
 };
 
-/* Opens the database at `path`, settles epoch and head file, and stands at the
- * journal's end.  A database that can't be used is no failure: it is logged
- * once and tried again until it can. */
-int journal_open(struct journal **out, struct loop *loop, const char *path,
-		 bool synchronous_full, struct journal_sink *sink,
-		 struct err *err);
+struct journal_options {
+	const char *database; /* its path */
+	bool synchronous_full;
+	struct registry *registry; /* other processes */
+};
+
+struct journal *journal_new(struct loop *loop,
+			    const struct journal_options *options,
+			    struct journal_sink *sink);
+/* Opens the database, settles epoch and head file, and stands at the journal's
+ * end; from then on its rows come.  A database that can't be used is no
+ * failure: it is logged once and tried again until it can.  Twice is fine. */
+void journal_follow(struct journal *j);
 void journal_close(struct journal *j); /* NULL is fine */
 
 /* The last row that was read; JOURNAL_NOWHERE before the first opening, when 0
@@ -114,6 +123,8 @@ int64_t journal_position(const struct journal *j);
 struct db *journal_db(struct journal *j);
 /* One of our own workers committed. */
 void journal_own_commit(struct journal *j);
+/* The process that watches says that there is something for us. */
+void journal_woken(struct journal *j);
 /* This process is the one that watches (and keeps house) for all. */
 bool journal_is_watcher(const struct journal *j);
 /* Rows found so far, by cause. */

@@ -119,15 +119,20 @@ static void stand_at_end(struct journal *j, const struct state *state)
 	j->settled = true;
 }
 
-static void write_mark(struct journal *j)
+void journal_write_mark(struct journal *j)
 {
-	struct journal_mark mark = {.id = j->position, .nonce = j->nonce};
+	struct journal_mark mark, now = {.id = j->position, .nonce = j->nonce};
 
 	if (!j->watcher)
 		return;
-	memcpy(mark.epoch, j->epoch, sizeof(mark.epoch));
-	journal_boot_id(mark.boot_id);
-	journal_head_reset(j->head, &mark);
+	memcpy(now.epoch, j->epoch, sizeof(now.epoch));
+	journal_boot_id(now.boot_id);
+	/* Another process has handed out more, of this epoch, or of one that
+	 * we have yet to read of. */
+	if (journal_head_read(j->head, &mark) && mark.id > now.id &&
+	    strcmp(mark.boot_id, now.boot_id) == 0)
+		return;
+	journal_head_reset(j->head, &now);
 }
 
 /* Within a write transaction. */
@@ -171,7 +176,7 @@ static int new_epoch(struct journal *j, int64_t above, const char *why,
 	}
 	if (db_commit(j->db, err) < 0)
 		goto fail;
-	write_mark(j);
+	journal_write_mark(j);
 	log_warn("new-epoch", "why=\"%s\" position=%" PRId64, why, j->position);
 	return 0;
 fail:
@@ -185,16 +190,20 @@ fail:
 int journal_start_over(struct journal *j, struct err *err)
 {
 	struct state state;
+	bool same;
 
 	if (read_state(j->db, &state, err) < 0)
 		return -1;
-	/* Our own place was pruned away: nothing was rewritten. */
-	if (state.floor >= j->position && state.last_id > j->position &&
-	    strcmp(state.epoch, j->epoch) == 0)
+	same = strcmp(state.epoch, j->epoch) == 0;
+	/* Our own place was pruned away: nothing was rewritten.  Or another
+	 * process has begun a new epoch above all that we have handed out: a
+	 * hundred of them need not wait for the write lock to find that out. */
+	if (state.floor >= j->position + !same && state.last_id > j->position)
 		stand_at_end(j, &state);
 	else if (new_epoch(j, j->position, "history was rewritten", err) < 0)
 		return -1;
 	j->rewritten = false;
+	j->wake_all = true;
 	j->sink->rewritten(j->sink, j->position);
 	return 0;
 }
@@ -267,7 +276,6 @@ int journal_settle(struct journal *j, struct err *err)
 	int64_t above = 0;
 	int rc;
 
-	j->watcher = journal_head_lock(j->head);
 	/* Opened again: the next read compares with our own anchor. */
 	if (j->settled) {
 		if (read_state(j->db, &state, err) < 0)
@@ -284,7 +292,7 @@ int journal_settle(struct journal *j, struct err *err)
 	if (rc == 0)
 		return new_epoch(j, above, why, err);
 	stand_at_end(j, &state);
-	write_mark(j);
+	journal_write_mark(j);
 	return 0;
 }
 
@@ -295,15 +303,6 @@ int journal_take_epoch(struct journal *j, struct err *err)
 	if (read_state(j->db, &state, err) < 0)
 		return -1;
 	memcpy(j->epoch, state.epoch, sizeof(j->epoch));
-	write_mark(j);
+	journal_write_mark(j);
 	return 0;
-}
-
-void journal_try_watch(struct journal *j)
-{
-	if (j->watcher)
-		return;
-	j->watcher = journal_head_lock(j->head);
-	if (j->watcher)
-		write_mark(j);
 }

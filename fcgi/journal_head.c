@@ -2,94 +2,74 @@
  * journal_head: the file's layout, and why a kill in the middle of a store does
  * no harm: id and nonce go to one of two slots, and only then `turn` says which
  * of the two holds.
+ *
+ * As a rule the watcher has read a row first, and the others find the mark high
+ * enough.  When it is stopped they raise it themselves, one at a time: under a
+ * second lock.  Who does not get that at once tries a few times and then leaves
+ * it (its holder may be stopped): the mark is lower than it could be until the
+ * next row.
  */
 #include "journal_head.h"
 
-#include <fcntl.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "lib/err.h"
+#include "lib/mapfile.h"
 #include "lib/mem.h"
 
-static const char magic[8] = "BELFRY1";
+#define LOCK_WATCHER 0
+#define LOCK_STORE   1
+#define STORE_TRIES  100
 
 struct layout {
-	char magic[8];			       /* 0 */
-	char boot_id[JOURNAL_HEAD_TEXT_BYTES]; /* 8 */
-	char epoch[JOURNAL_HEAD_TEXT_BYTES];   /* 72 */
-	_Atomic uint64_t turn;		       /* 136 */
+	_Atomic uint32_t written; /* 0: nothing is said here yet */
+	char boot_id[JOURNAL_HEAD_TEXT_BYTES];
+	char epoch[JOURNAL_HEAD_TEXT_BYTES];
+	_Atomic uint64_t turn;
 	struct {
-		int64_t id, nonce;
-	} slot[2]; /* 144 */
+		_Atomic int64_t id, nonce;
+	} slot[2];
 };
 
+static const struct mapfile_form form = {"head-1", sizeof(struct layout)};
+
 struct journal_head {
-	int fd;
+	struct mapfile *file;
 	struct layout *map;
-	bool locked;
 };
 
 int journal_head_open(struct journal_head **out, const char *database,
 		      struct err *err)
 {
-	struct journal_head *h = mem_new(sizeof(*h));
-	char *path = mem_new(strlen(database) + sizeof("-belfry"));
+	struct mapfile *file;
 
-	sprintf(path, "%s-belfry", database);
-	h->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-	if (h->fd < 0) {
-		err_set_errno(err, "%s", path);
-		goto fail;
-	}
-	/* Others of the group watch too, whatever our umask.  Only its owner
-	 * can, and need. */
-	fchmod(h->fd, 0660);
-	/* posix_fallocate and not ftruncate: a store into a hole of a full
-	 * disk would be a SIGBUS. */
-	if (posix_fallocate(h->fd, 0, sizeof(*h->map)) != 0) {
-		err_set(err, ERR_FULL, "%s: no space for %zu bytes", path,
-			sizeof(*h->map));
-		goto fail;
-	}
-	h->map = mmap(NULL, sizeof(*h->map), PROT_READ | PROT_WRITE, MAP_SHARED,
-		      h->fd, 0);
-	if (h->map == MAP_FAILED) {
-		h->map = NULL;
-		err_set_errno(err, "%s: mmap", path);
-		goto fail;
-	}
-	free(path);
-	*out = h;
+	if (mapfile_open(&file, database, &form, MAPFILE_SHARE, err) < 0)
+		return -1;
+	*out = mem_new(sizeof(**out));
+	(*out)->file = file;
+	(*out)->map = mapfile_data(file);
 	return 0;
-fail:
-	free(path);
-	journal_head_close(h);
-	return -1;
 }
 
 void journal_head_close(struct journal_head *h)
 {
 	if (!h)
 		return;
-	if (h->map)
-		munmap(h->map, sizeof(*h->map));
-	if (h->fd >= 0)
-		close(h->fd);
+	mapfile_close(h->file);
 	free(h);
+}
+
+bool journal_head_lost(const struct journal_head *h)
+{
+	return mapfile_lost(h->file);
 }
 
 bool journal_head_lock(struct journal_head *h)
 {
-	if (!h->locked)
-		h->locked = flock(h->fd, LOCK_EX | LOCK_NB) == 0;
-	return h->locked;
+	return mapfile_lock(h->file, LOCK_WATCHER);
 }
 
 static void copy_text(char *out, const char *in)
@@ -102,7 +82,7 @@ bool journal_head_read(const struct journal_head *h, struct journal_mark *out)
 {
 	uint64_t turn;
 
-	if (memcmp(h->map->magic, magic, sizeof(magic)) != 0)
+	if (!atomic_load(&h->map->written))
 		return false;
 	turn = atomic_load(&h->map->turn);
 	out->id = h->map->slot[turn & 1].id;
@@ -112,7 +92,26 @@ bool journal_head_read(const struct journal_head *h, struct journal_mark *out)
 	return true;
 }
 
-void journal_head_store(struct journal_head *h, int64_t id, int64_t nonce)
+static bool begin_store(struct journal_head *h)
+{
+	for (int i = 0; i < STORE_TRIES; i++) {
+		if (mapfile_lock(h->file, LOCK_STORE))
+			return true;
+		sched_yield();
+	}
+	return false;
+}
+
+static bool is_behind(const struct journal_head *h, const char *epoch,
+		      int64_t id)
+{
+	uint64_t turn = atomic_load(&h->map->turn);
+
+	return atomic_load(&h->map->slot[turn & 1].id) < id &&
+	       strncmp(h->map->epoch, epoch, JOURNAL_HEAD_TEXT_BYTES) == 0;
+}
+
+static void put(struct journal_head *h, int64_t id, int64_t nonce)
 {
 	uint64_t turn = atomic_load(&h->map->turn) + 1;
 
@@ -121,12 +120,26 @@ void journal_head_store(struct journal_head *h, int64_t id, int64_t nonce)
 	atomic_store(&h->map->turn, turn);
 }
 
+void journal_head_store(struct journal_head *h, const char *epoch, int64_t id,
+			int64_t nonce)
+{
+	if (!is_behind(h, epoch, id) || !begin_store(h))
+		return;
+	if (is_behind(h, epoch, id))
+		put(h, id, nonce);
+	mapfile_unlock(h->file, LOCK_STORE);
+}
+
 void journal_head_reset(struct journal_head *h, const struct journal_mark *mark)
 {
+	bool locked = begin_store(h);
+
 	copy_text(h->map->boot_id, mark->boot_id);
 	copy_text(h->map->epoch, mark->epoch);
-	journal_head_store(h, mark->id, mark->nonce);
-	memcpy(h->map->magic, magic, sizeof(magic));
+	put(h, mark->id, mark->nonce);
+	atomic_store(&h->map->written, 1);
+	if (locked)
+		mapfile_unlock(h->file, LOCK_STORE);
 }
 
 void journal_boot_id(char out[static JOURNAL_HEAD_TEXT_BYTES])

@@ -1,10 +1,10 @@
 /*
- * journal_head: a small mapped file beside the database that remembers, over
- * stops and kill -9, what the journal's watcher saw last.
+ * journal_head: what outlives the processes: the last row that any of them
+ * handed out, the epoch, the boot; and which of them watches for all.
  *
- * A store to a mapped page makes no inotify event and needs no system call. The
- * file is locked by the process that watches; the kernel frees the lock when
- * that process dies, however it dies.
+ * A file that all have mapped (lib/mapfile.h): a store makes no inotify event,
+ * needs no system call and survives kill -9.  The watcher is who holds its
+ * lock, which the kernel frees when that process dies, however it dies.
  */
 #ifndef BELFRY_JOURNAL_HEAD_H
 #define BELFRY_JOURNAL_HEAD_H
@@ -24,17 +24,22 @@ struct journal_mark {
 	char boot_id[JOURNAL_HEAD_TEXT_BYTES]; /* the machine's */
 };
 
-/* Opens or makes "<database>-belfry" (0660). */
+/* Opens or makes it, in the folder "<database>-belfry.d". */
 int journal_head_open(struct journal_head **out, const char *database,
 		      struct err *err);
 void journal_head_close(struct journal_head *h); /* NULL is fine */
+/* It is not the file any more that others see: open it again. */
+bool journal_head_lost(const struct journal_head *h);
 
 /* Tries to become the watcher; true also when this process already is. */
 bool journal_head_lock(struct journal_head *h);
 /* False: nobody has written it yet. */
 bool journal_head_read(const struct journal_head *h, struct journal_mark *out);
+/* Before a row is handed out, by whoever does: raises the mark to it, if the
+ * mark is lower and of this epoch. */
+void journal_head_store(struct journal_head *h, const char *epoch, int64_t id,
+			int64_t nonce);
 /* The watcher only. */
-void journal_head_store(struct journal_head *h, int64_t id, int64_t nonce);
 void journal_head_reset(struct journal_head *h,
 			const struct journal_mark *mark);
 

@@ -8,6 +8,7 @@
 #include "journal_head.h"
 #include "lib/err.h"
 #include "lib/loop.h"
+#include "registry.h"
 
 struct db;
 struct dirwatch;
@@ -18,9 +19,10 @@ struct journal {
 	char *path; /* the same, links resolved: -wal lies beside it */
 	bool synchronous_full;
 	struct journal_sink *sink;
+	struct registry *registry;
 	struct db *db; /* NULL: can't be used now */
 	struct journal_head *head;
-	struct dirwatch *watch; /* NULL: polling */
+	struct dirwatch *watch; /* NULL: another process's, or polling */
 	struct loop_io watch_io;
 	struct loop_timer tick, recheck, reopen;
 	struct loop_hook hook;
@@ -28,7 +30,8 @@ struct journal {
 	int64_t position, nonce; /* the anchor; 0: empty journal */
 	char epoch[JOURNAL_HEAD_TEXT_BYTES];
 	bool settled; /* position means something */
-	bool watcher; /* we hold the head file's lock */
+	bool following;
+	bool watcher; /* we hold the head file's lock: we watch for all */
 	bool blind;   /* inotify does not tell of everything */
 
 	bool due; /* read in this turn's hook … */
@@ -37,6 +40,8 @@ struct journal {
 	bool check_identity; /* … and look first whether it is our file */
 	bool rewritten;	     /* start over before the next read */
 	bool foreign_epoch;  /* another process has started over */
+	struct registry_crowd crowd; /* whom this page concerns … */
+	bool wake_all;		     /* … or everybody, when it is read */
 
 	int64_t backoff_ns;
 	char complaint[ERR_MESSAGE_BYTES]; /* what was logged last */
@@ -51,8 +56,10 @@ int journal_settle(struct journal *j, struct err *err);
 int journal_start_over(struct journal *j, struct err *err);
 /* Another process has started over, in a row that was just read. */
 int journal_take_epoch(struct journal *j, struct err *err);
-/* Becomes the watcher if nobody is. */
+/* Becomes the watcher if nobody is: opens the watch, before the next read. */
 void journal_try_watch(struct journal *j);
+/* The head file remembers where we stand, unless it knows better. */
+void journal_write_mark(struct journal *j);
 /* Closes the database, says why (once), and tries again later. */
 void journal_unusable(struct journal *j, const struct err *why);
 

@@ -169,11 +169,13 @@ static void log_rows_found(struct server *server)
 
 	log_info("rows-found",
 		 "inotify=%" PRIu64 " recheck=%" PRIu64 " tick=%" PRIu64
-		 " own=%" PRIu64 " position=%" PRId64 " streams=%u",
+		 " own=%" PRIu64 " watcher=%" PRIu64 " position=%" PRId64
+		 " streams=%u",
 		 journal_found(j, JOURNAL_BY_INOTIFY),
 		 journal_found(j, JOURNAL_BY_RECHECK),
 		 journal_found(j, JOURNAL_BY_TICK),
-		 journal_found(j, JOURNAL_BY_OWN), journal_position(j),
+		 journal_found(j, JOURNAL_BY_OWN),
+		 journal_found(j, JOURNAL_BY_WATCHER), journal_position(j),
 		 hub_streams(server->hub));
 }
 
@@ -276,12 +278,19 @@ static int build(struct server *server, struct err *err)
 					       .run_group = conn_write_group,
 					       .group_max = GROUP_MAX};
 
-	server->registry = registry_new(server->config->max_streams);
+	const struct registry_options options = {
+	    server->config->database, server->config->max_streams,
+	    server->config->max_streams_per_user};
+
+	server->registry = registry_new(&options);
 	if (loop_open(&server->loop, err) < 0 ||
-	    loop_on_signal(server->loop, on_signal, server, err) < 0 ||
-	    hub_open(&server->hub, server->config, server->loop,
-		     server->registry, err) < 0 ||
-	    workers_start(&server->workers, &readers, server->config,
+	    loop_on_signal(server->loop, on_signal, server, err) < 0)
+		return -1;
+	server->hub = hub_new(server->config, server->loop, server->registry);
+	/* One request may need none of it. */
+	if (!server->single)
+		hub_follow(server->hub);
+	if (workers_start(&server->workers, &readers, server->config,
 			  server->registry, err) < 0 ||
 	    (!one_request &&
 	     workers_start(&server->writer, &writer, server->config,
@@ -360,9 +369,10 @@ int server_run_one(const struct config *config, struct fcgi_gather *request,
 		   int fd, struct err *err)
 {
 	struct server *server = new_server(config);
-	int result = build(server, err);
+	int result;
 
 	server->single = true;
+	result = build(server, err);
 	if (result == 0) {
 		conn_answer(server, fd, request);
 		result = loop_run(server->loop, err);

@@ -36,6 +36,8 @@ struct stream *stream_new(int fd, uint16_t request_id, struct stream_open *open)
 	open->types = NULL;
 	s->min_priority = (uint8_t)open->min_priority;
 	s->poll = open->poll;
+	s->place = open->place; /* given back when the stream is killed */
+	open->place.claim = 0;
 	s->poll_due = open->due;
 	s->written_ns = s->opened_ns = s->checked_ns = clock_mono_ns();
 	return s;
@@ -55,8 +57,8 @@ void stream_open_free(struct stream_open *open)
 {
 	if (!open)
 		return;
-	if (open->place)
-		registry_release(open->place);
+	if (open->place.claim)
+		registry_release(open->registry, &open->place);
 	identity_fini(&open->identity);
 	free(open->types);
 	free(open);

@@ -14,6 +14,7 @@
 #include "frame.h"
 #include "journal.h"
 #include "lib/loop.h"
+#include "registry.h"
 
 struct hub;
 struct stream_open;
@@ -38,6 +39,7 @@ struct stream {
 	struct stream *quiet_next, *quiet_prev; /* by time of last write */
 	struct stream *lag_next, *lag_prev;	/* lagging, or ahead */
 	struct loop_deferred deferred;
+	struct registry_place place; /* none while all were taken */
 	int64_t cursor;
 	struct frame *rest; /* half written; or NULL */
 	size_t rest_offset;

@@ -9,13 +9,13 @@
 
 #include "auth.h"
 #include "lib/buf.h"
-
-struct registry;
+#include "registry.h"
 
 struct stream_open {
-	struct registry *place;	  /* one is held there; the hub takes it over */
-	struct identity identity; /* moved in */
-	int64_t cursor;		  /* last journal row that is dealt with */
+	struct registry *registry;
+	struct registry_place place; /* there; the hub takes it over */
+	struct identity identity;    /* moved in */
+	int64_t cursor;		     /* last journal row that is dealt with */
 	int64_t checked;      /* journal head of the snapshot that checked the
 				 credential: later revocations are the hub's */
 	char *types;	      /* ?type=a,b as given, or NULL */

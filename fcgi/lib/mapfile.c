@@ -208,28 +208,34 @@ static int look(const struct mapfile *m, struct err *err)
 	return (uint64_t)st.st_size >= m->length;
 }
 
-static int make_long_enough(const struct mapfile *m, struct err *err)
+/* Returns how many bytes were there, or -1. */
+static int64_t make_long_enough(const struct mapfile *m, struct err *err)
 {
 	int length = look(m, err), rc;
+	struct stat st;
 
+	if (length < 0 || fstat(m->fd, &st) < 0)
+		return -1;
 	if (length)
-		return length < 0 ? -1 : 0;
+		return st.st_size;
 	/* Others of the group have it too, whatever our umask. */
 	fchmod(m->fd, 0660);
 	/* And not ftruncate: a store into a hole of a full disk fails. */
 	rc = posix_fallocate(m->fd, 0, (off_t)m->length);
 	if (rc == 0)
-		return 0;
+		return st.st_size;
 	errno = rc;
 	return err_set_errno(err, "%s: %zu bytes", m->path, m->length);
 }
 
-static void write_header(struct mapfile *m)
+static void write_header(struct mapfile *m, bool has_zeros)
 {
 	struct header *h = m->header;
 
 	atomic_store(&h->ready, 0);
-	memset(mapfile_data(m), 0, m->form->size);
+	/* Not touched where it need not be: it would be memory. */
+	if (!has_zeros)
+		memset(mapfile_data(m), 0, m->form->size);
 	memset(h->name, 0, sizeof(h->name));
 	memcpy(h->name, m->form->name,
 	       strnlen(m->form->name, sizeof(h->name) - 1));
@@ -240,14 +246,16 @@ static void write_header(struct mapfile *m)
 static int make(struct mapfile *m, struct err *err)
 {
 	struct flock lock;
+	int64_t before;
 	int result = -1;
 
 	if (wait_to_make(m, err) < 0)
 		return -1;
-	if (make_long_enough(m, err) < 0 || (!m->header && map(m, err) < 0))
+	before = make_long_enough(m, err);
+	if (before < 0 || (!m->header && map(m, err) < 0))
 		goto out;
 	if (!is_good(m)) /* nobody else was first */
-		write_header(m);
+		write_header(m, before == 0);
 	result = 0;
 out:
 	lock_call(m, F_OFD_SETLK, F_UNLCK, LOCK_MAKING, &lock);

@@ -71,7 +71,7 @@ describe('a journal that can not be followed', { concurrency: true }, () => {
 		const db = path.join(dir, 'data/belfry.db');
 		await makeDatabase(db);
 		// Requests can read the database, whoever follows the journal can't.
-		fs.mkdirSync(`${db}-belfry`);
+		fs.writeFileSync(`${db}-belfry.d`, 'not a folder');
 		await withServer({ dir, db, users: ['alice', 'bob'] }, async (server) => {
 			await server.sql(many('alice', 3));
 			// It may have been let in before we gave up: then it must wait.
@@ -82,7 +82,7 @@ describe('a journal that can not be followed', { concurrency: true }, () => {
 			assert.equal(plain.status, 503);
 			assert.equal((await server.request('GET', '/healthz')).status, 200);
 			assert.equal(early.received.length, 0, early.describe());
-			fs.rmdirSync(`${db}-belfry`);
+			fs.rmSync(`${db}-belfry.d`);
 			await readiness(server, 200);
 			await server.sql(insert('alice', 'late'));
 			await early.waitFor(() => early.received.some(titled('late')));
@@ -167,7 +167,7 @@ describe('a journal that can not be followed', { concurrency: true }, () => {
 				assert.equal(responder.exitCode, null, log);
 				return log.includes(' info start ');
 			});
-			assert.equal(fs.statSync(`${db}-belfry`).mode & 0o777, 0o660);
+			assert.equal(fs.statSync(`${db}-belfry.d/head-1`).mode & 0o777, 0o660);
 		} finally {
 			responder.kill('SIGTERM');
 		}

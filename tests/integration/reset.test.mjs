@@ -370,7 +370,7 @@ describe('history that is not what it was', () => {
 
 // What a reboot does to the head file, seen from the responder.
 function changeBootId() {
-	const file = `${server.db}-belfry`;
+	const file = `${server.db}-belfry.d/head-1`;
 	const bytes = fs.readFileSync(file);
 	const boot = fs
 		.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')

@@ -38,7 +38,7 @@ describe('ends of streams', () => {
 		again.close();
 	});
 
-	test('the newest stream of a user wins, the oldest is told to wait', ONE_PROCESS, async () => {
+	test('the newest stream of a user wins, the oldest is told to wait', async () => {
 		const streams = [];
 		for (let i = 0; i < 4; i++)
 			streams.push(await server.openStream({ user: 'alice' }));
@@ -148,7 +148,7 @@ describe('max_streams', () => {
 	});
 	after(() => server.stop());
 
-	test('over max_streams: a close frame, or 503 to other clients', ONE_PROCESS, async () => {
+	test('over max_streams: a close frame, or 503 to other clients', async () => {
 		const streams = [];
 		for (const user of ['alice', 'alice', 'alice', 'bob', 'bob', 'bob'])
 			streams.push(await server.openStream({ user }));

@@ -2,7 +2,7 @@
 // docs/servers.md, and servers.test.mjs asserts it both ways.
 
 const fastcgi = {
-	oneProcess: true, // one responder for all streams, so limits are for all
+	oneProcess: true, // one responder for all streams
 	seesHangup: true, // a closed tab is known at once, not at the next write
 	encodedSlash: true, // "/api%2Fnotifications" is the same path
 	locationWith200: true, // Location may go with a status that is not 201 or 3xx
