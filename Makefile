@@ -110,7 +110,7 @@ C_FILES = $(sort $(shell find fcgi tests -name node_modules -prune -o \
 	-name '*.[ch]' -print))
 SCRIPTS = $(sort $(shell grep -lE '^\#!.*[ /](ba)?sh' scripts/* \
 	scripts/servers/* .ci/run 2>/dev/null) $(wildcard scripts/servers/*.sh))
-JS_FILES = $(sort $(shell find tests web \
+JS_FILES = $(sort $(shell find tests web examples \
 	\( -name node_modules -o -path web/dist \) -prune -o \
 	\( -name '*.mjs' -o -name '*.js' \) -print 2>/dev/null))
 
