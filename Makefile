@@ -172,8 +172,8 @@ packages:
 # ---- running and testing --------------------------------------------------
 
 run: ## start with demo data on http://127.0.0.1:8080/; ARGS='--port 9000'
-	@scripts/deps build run
-	@$(MAKE) $(SUB) $(PARALLEL) all
+	@scripts/deps build run kit
+	@$(MAKE) $(SUB) $(PARALLEL) all web/dist/stamp
 	@exec scripts/serve --demo --bin $(OUT)/belfry $(ARGS)
 
 check: ## install what is missing, then lint and all tests
@@ -316,6 +316,9 @@ check-web: web/dist/stamp ## the browser kit: its types and its tests
 
 web/dist/stamp: $(wildcard web/src/*.ts web/src/vendor/*) web/tsconfig.json \
 		web/tsconfig.build.json web/package-lock.json
+	@[ -x web/node_modules/.bin/tsc ] || { \
+		echo 'web/node_modules is not there: scripts/deps kit installs' \
+			'it (so do make run and make check).'; exit 1; } >&2
 	$(call say,TSC,web/dist)
 	$(Q)rm -rf web/dist
 	$(Q)web/node_modules/.bin/tsc -p web/tsconfig.build.json

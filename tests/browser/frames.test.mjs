@@ -9,14 +9,12 @@ import { after, before, test } from 'node:test';
 
 import { createParser } from 'eventsource-parser';
 
-import { HANG_MS, poll } from '../integration/lib/harness.mjs';
+import { HANG_MS, poll, startServer } from '../integration/lib/harness.mjs';
 import { insert } from '../integration/lib/writer.mjs';
 import {
 	blankPage,
-	demoSession,
 	openChromium,
 	openFirefox,
-	startDemo,
 } from './lib/browser.mjs';
 
 const NAMES = ['connected', 'notification', 'heartbeat', 'reset', 'close'];
@@ -26,7 +24,7 @@ let server;
 
 before(async () => {
 	[server, ...browsers] = await Promise.all([
-		startDemo(),
+		startServer(),
 		openChromium(),
 		openFirefox(),
 	]);
@@ -75,7 +73,9 @@ async function nativeEvents(browser, url, user, isLast) {
 
 // The same by eventsource-parser, fed with the chunks as they come, and the id
 // kept from event to event as EventSource does.
-function parsedEvents(url, user, isLast) {
+async function parsedEvents(url, user, isLast) {
+	const cookie = `belfry_session=${await server.session(user)}`;
+
 	return new Promise((resolve, reject) => {
 		const events = [];
 		let id = '';
@@ -95,9 +95,7 @@ function parsedEvents(url, user, isLast) {
 			server.origin + url,
 			{
 				agent: false,
-				headers: {
-					Cookie: `belfry_session=${demoSession(server, user)}`,
-				},
+				headers: { Cookie: cookie },
 			},
 			(response) => {
 				response.on('data', (chunk) =>
@@ -306,7 +304,7 @@ async function refusedAndShutDown(browser, small) {
 test('frames: a native EventSource survives being refused and shut down', async () => {
 	await Promise.all(
 		browsers.map(async (browser) => {
-			const small = await startDemo({ set: { max_streams: 1 } });
+			const small = await startServer({ set: { max_streams: 1 } });
 			try {
 				await refusedAndShutDown(browser, small);
 			} finally {

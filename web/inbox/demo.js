@@ -1,12 +1,11 @@
-// What only the demonstration has: people to be, whose session secrets lie in a
-// file beside this page. The product has no such log-in; there the host
-// application's own session cookie says who somebody is.
+// What only the demonstration has: people to be, whose tokens lie in a file
+// beside this page. The product has no such log-in; there the host application's
+// own session cookie says who somebody is, and nothing of this is needed.
 
-import { insertCommand } from './text.js';
+const WIDE = matchMedia('(min-width: 64rem)');
 
-const COOKIE = 'belfry_session';
-
-// { users: [{ user, session }], database }; rejects with words for a person.
+// { users: [{ user, token }], publish: a token, database }; rejects with words
+// for a person.
 export async function loadDemo() {
 	let demo;
 
@@ -24,28 +23,19 @@ export async function loadDemo() {
 	return demo;
 }
 
-// The one whose cookie is there, else the first.
-export function currentUser({ users }) {
-	const cookies = document.cookie.split('; ');
-	return users.find(({ session }) =>
-		cookies.includes(`${COOKIE}=${session}`)) ?? users[0];
+// Room for several inboxes beside each other.
+export const isWide = () => WIDE.matches;
+
+// Whose inboxes the address names (#alice,bob); else as many as there is room
+// for.
+export function chosenPeople(users) {
+	const named = decodeURIComponent(location.hash.slice(1)).split(',');
+	const there = users.filter(({ user }) => named.includes(user));
+
+	return there.length > 0 ? there : users.slice(0, isWide() ? 2 : 1);
 }
 
-export function becomeUser({ session }) {
-	document.cookie = `${COOKIE}=${session}; path=/; SameSite=Lax`;
-}
-
-// The cookie is the browser's, not the tab's: all tabs follow.
-export function shareChoice(onChosen) {
-	const channel = new BroadcastChannel('belfry-demo-user');
-	channel.addEventListener('message', ({ data }) => onChosen(data));
-	return (user) => channel.postMessage(user);
-}
-
-// The commands that make something happen for `user`, as [label, command].
-export function commands({ database }, user) {
-	return [
-		[`For ${user}`, insertCommand(database, user, 'Build finished')],
-		['For everyone', insertCommand(database, '*', 'Lunch is ready')],
-	];
+export function rememberPeople(names) {
+	const hash = names.map(encodeURIComponent).join(',');
+	history.replaceState(null, '', `#${hash}`);
 }

@@ -1,312 +1,152 @@
-// The inbox page: draws what the client knows, and hands on what a person does.
-// Whatever comes from the server is put in as text, never as markup.
+// The page of `make run`: inboxes beside each other, a form that sends, and the
+// streams as they come, on the kit as it is built. Each person has a store of
+// their own, by a token; tabs share the streams.
 
-import { InboxClient } from './client.js';
+import { createNotifications } from './kit/index.js';
+import './kit/bell.js';
 import {
-	becomeUser, commands, currentUser, loadDemo, shareChoice,
+	chosenPeople, isWide, loadDemo, rememberPeople,
 } from './demo.js';
-import { relativeTime, safeLink } from './text.js';
+import { setText } from './item.js';
+import { Pane } from './pane.js';
+import { openForm } from './publish.js';
+import { clearToasts, toast } from './toasts.js';
+import { openWire, watch, wireShown } from './wire.js';
 
-const SHOWN = 200;
-const SHOWN_STEP = 50;
 const CLOCK_MS = 1000;
+const REMEMBERED = 200;
 const TITLE = document.title;
-const REASONS = {
-	401: 'signed out',
-	403: 'not allowed',
-	429: 'too many requests',
-	503: 'server busy',
-	evicted: 'too many open tabs',
-	lifetime: 'stream renewed',
-	refused: 'server busy',
-	shutdown: 'server restarting',
-	silence: 'no sign of life',
-};
-
+const url = document.body.dataset.api;
 const at = (id) => document.getElementById(id);
-const page = Object.fromEntries(
-	[
-		'announcer', 'badge', 'badge-count', 'command-template', 'commands',
-		'connection', 'connection-text', 'empty', 'item-template', 'list',
-		'more', 'problem', 'read-all', 'retry', 'summary', 'try',
-		'try-details', 'user',
-	].map((id) => [id, at(id)]),
-);
+const panes = new Map(); // user -> { pane, stop }
+const people = new Map(); // user -> { user, token, look, initial, button }
+const arrived = new Map(); // id -> when the stream told of it
+let current = ''; // whose pane is shown where there is room for one
 
-let client = null;
-let shown = SHOWN;
-let drawn = new Map(); // id -> { element, notification, read }
-let arrived = [];
-let frame = null; // the next draw() …
-let timer = null; // … in a hidden tab
-
-// ---- one notification
-
-function setText(element, text) {
-	element.textContent = text;
-	element.hidden = text === '';
+function rememberArrival({ id }) {
+	if (!arrived.has(id))
+		arrived.set(id, performance.now());
+	if (arrived.size > REMEMBERED)
+		arrived.delete(arrived.keys().next().value);
 }
 
-function itemOf(id) {
-	const element = page['item-template'].content
-		.firstElementChild.cloneNode(true);
-	const [toggle, del] = element.querySelectorAll('.actions button');
-	const title = element.querySelector('.title');
-	const whole = element.querySelector('.whole');
+function open(person) {
+	const { user, token } = person;
+	const store = createNotifications({
+		url, user, pageSize: 100,
+		headers: () => ({ Authorization: `Bearer ${token}` }),
+	});
+	const pane = new Pane({ person, store, onChange: drawCounts });
+	const leave = [
+		watch(person, store),
+		store.on('created', (item) => {
+			rememberArrival(item);
+			toast(person, item, reveal);
+		}),
+	];
 
-	element.dataset.id = id;
-	title.id = `title-${id}`;
-	toggle.setAttribute('aria-describedby', title.id);
-	del.setAttribute('aria-describedby', title.id);
-	whole.setAttribute('aria-describedby', title.id);
-	toggle.addEventListener('click', () =>
-		attempt(client.setRead(id, element.dataset.read !== 'true')));
-	del.addEventListener('click', () => attempt(client.remove(id)));
-	whole.addEventListener('click', () => showWhole(id, element, whole));
-	return element;
-}
-
-function fillItem(element, { notification: n, read }) {
-	const part = (name) => element.querySelector(`.${name}`);
-	const link = n.link === null ? null : safeLink(n.link, document.baseURI);
-
-	element.dataset.read = read;
-	element.dataset.type = n.type;
-	element.dataset.priority = n.priority;
-	element.querySelector('.title bdi').textContent = n.title;
-	setText(part('body'), n.body ?? '');
-	setText(part('type'), n.type);
-	part('mark').hidden = read;
-	part('priority').textContent = `priority ${n.priority}`;
-	part('broadcast').hidden = !n.broadcast;
-	part('link').hidden = link === null;
-	if (link !== null) {
-		const anchor = element.querySelector('a');
-		anchor.href = link.href;
-		anchor.textContent =
-			link.origin === location.origin
-				? link.pathname + link.search + link.hash
-				: link.href;
-	}
-	const time = element.querySelector('time');
-	time.dateTime = n.createdAt;
-	time.title = new Date(n.createdAt).toLocaleString();
-	part('toggle').textContent = read ? 'Mark unread' : 'Mark read';
-	part('whole').dataset.cut = n.truncated === true;
-}
-
-// Long texts are cut by the style sheet; that shows only when they are laid
-// out. All reading before all writing, so that it is one layout.
-function offerWhole(items) {
-	const found = items
-		.filter(({ element }) => !element.classList.contains('open'))
-		.map(({ element }) => {
-			const whole = element.querySelector('.whole');
-			const cut = ['.title', '.body'].some((name) => {
-				const { scrollHeight, clientHeight } =
-					element.querySelector(name);
-				return scrollHeight > clientHeight + 1;
-			});
-			return [whole, cut || whole.dataset.cut === 'true'];
-		});
-
-	for (const [whole, offered] of found)
-		whole.hidden = !offered;
-}
-
-async function showWhole(id, element, whole) {
-	if (whole.dataset.cut === 'true')
-		await attempt(client.loadWhole(id));
-	const open = element.classList.toggle('open');
-	whole.setAttribute('aria-expanded', open);
-	whole.textContent = open ? 'Show less' : 'Show all';
-}
-
-// ---- the list
-
-function drawList(items) {
-	const wanted = new Map();
-	const fresh = [];
-
-	for (const item of items) {
-		const { id } = item.notification;
-		const known = drawn.get(id);
-		const same = known && known.read === item.read &&
-			known.notification === item.notification;
-		const element = known?.element ?? itemOf(id);
-		if (!same)
-			fillItem(element, item);
-		if (known?.notification !== item.notification)
-			fresh.push({ element });
-		wanted.set(id, { ...item, element });
-	}
-	for (const [id, { element }] of drawn)
-		if (!wanted.has(id))
-			removeItem(element);
-	let place = page.list.firstElementChild;
-	for (const { element } of wanted.values()) {
-		if (element === place)
-			place = place.nextElementSibling;
-		else
-			page.list.insertBefore(element, place);
-	}
-	drawn = wanted;
-	drawTimes(fresh);
-	offerWhole(fresh);
-}
-
-// The focus goes to the same button of the neighbour, not to nowhere.
-function removeItem(element) {
-	const focused = document.activeElement;
-	const neighbour = element.nextElementSibling ??
-		element.previousElementSibling;
-
-	if (element.contains(focused)) {
-		const name = [...focused.classList].find(
-			(n) => n === 'toggle' || n === 'delete');
-		const next = name && neighbour?.querySelector(`.${name}`);
-		(next ?? page.summary).focus();
-	}
-	element.remove();
-}
-
-function drawTimes(items) {
-	const now = Date.now();
-
-	for (const { element } of items) {
-		const time = element.querySelector('time');
-		const text = relativeTime(time.dateTime, now);
-		if (time.textContent !== text)
-			time.textContent = text;
-	}
-}
-
-// ---- around the list
-
-function drawCounts({ unreadCount, list, loaded, hasMore }) {
-	page.badge.hidden = unreadCount === 0;
-	page['badge-count'].textContent = unreadCount > 999 ? '999+' : unreadCount;
-	document.title = unreadCount > 0 ? `(${unreadCount}) ${TITLE}` : TITLE;
-	page.summary.textContent = !loaded
-		? 'Loading…'
-		: unreadCount === 0 ? 'All read' : `${unreadCount} unread`;
-	page['read-all'].disabled = unreadCount === 0;
-	page.empty.hidden = !loaded || list.length > 0;
-	page.more.hidden = !(hasMore || list.length > shown);
-}
-
-function drawConnection({ status, retryAt, reason }) {
-	const why = REASONS[reason] ? ` (${REASONS[reason]})` : '';
-	const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-	const text = {
-		connecting: 'Connecting…',
-		connected: 'Connected',
-		disconnected: `Disconnected${why}, next try in ${seconds} s`,
-		error: `Stopped${why}`,
-	}[status];
-
-	if (page.connection.dataset.status !== status) {
-		page.connection.dataset.status = status;
-		if (status === 'error')
-			announce(`Connection stopped${why}`);
-	}
-	if (page['connection-text'].textContent !== text)
-		page['connection-text'].textContent = text;
-	page.retry.hidden = status !== 'disconnected' && status !== 'error';
-}
-
-function draw() {
-	cancelAnimationFrame(frame);
-	clearTimeout(timer);
-	frame = timer = null;
-	const now = client.snapshot;
-	const news = arrived.splice(0);
-	drawList(now.list.slice(0, shown));
-	drawCounts(now);
-	drawConnection(now);
-	if (news.length === 0)
-		return;
-	for (const { id } of news)
-		drawn.get(id)?.element.classList.add('new');
-	const last = news.at(-1).title.slice(0, 200);
-	announce(news.length === 1
-		? `New notification: ${last}`
-		: `${news.length} new notifications, the last: ${last}`);
-}
-
-// Once a frame; a hidden tab has no frames, but its title counts on.
-function drawSoon() {
-	if (document.visibilityState === 'visible')
-		frame ??= requestAnimationFrame(draw);
-	else
-		timer ??= setTimeout(draw);
-}
-
-function announce(text) {
-	page.announcer.textContent = text;
-}
-
-// Nothing is lost when a request fails but what was wanted: so it is said.
-async function attempt(promise) {
-	page.problem.hidden = true;
-	try {
-		await promise;
-	} catch (error) {
-		setText(page.problem, `That did not work: ${error.message}`);
-	}
-}
-
-// ---- who
-
-function open(demo, user) {
-	client?.stop();
-	becomeUser(user);
-	page.user.value = user.user;
-	drawn = new Map();
-	arrived = [];
-	shown = SHOWN;
-	page.list.replaceChildren();
-	page.problem.hidden = true;
-	announce('');
-	showCommands(demo, user.user);
-	client = new InboxClient({
-		base: document.body.dataset.api,
-		listener: (created) => {
-			arrived.push(...created);
-			drawSoon();
+	panes.set(user, {
+		pane,
+		stop() {
+			for (const one of leave)
+				one();
+			pane.stop();
 		},
 	});
-	client.start();
-	draw();
+	// In the order of the people, whoever was chosen first.
+	const later = [...people.keys()]
+		.slice([...people.keys()].indexOf(user) + 1)
+		.map((name) => panes.get(name)?.pane.element)
+		.find((element) => element);
+	at('panes').insertBefore(pane.element, later ?? null);
+	pane.start();
 }
 
-function showCommands(demo, user) {
-	page.try.hidden = !demo.database;
-	if (!demo.database)
-		return;
-	page.commands.replaceChildren(
-		...commands(demo, user).map(([label, command]) => {
-			const element = page['command-template'].content
-				.firstElementChild.cloneNode(true);
-			const button = element.querySelector('button');
-			const code = element.querySelector('code');
-			element.querySelector('h3').textContent = label;
-			code.textContent = command;
-			button.setAttribute('aria-label', `Copy the command: ${label}`);
-			button.addEventListener('click', () => copy(code, button));
-			return element;
-		}),
-	);
+function close(user) {
+	panes.get(user).stop();
+	panes.delete(user);
+	clearToasts();
 }
 
-async function copy(code, button) {
-	getSelection().selectAllChildren(code);
-	try {
-		await navigator.clipboard.writeText(code.textContent);
-		button.textContent = 'Copied';
-	} catch {
-		button.textContent = 'Selected'; // not a secure context: by hand
+// Beside each other where there is room; else the one that is chosen is shown,
+// and those before stay connected.
+function choose(user) {
+	const wasShown = isWide() || current === user;
+
+	if (!panes.has(user)) {
+		open(people.get(user));
+		current = user;
+	} else if (!wasShown) {
+		current = user;
+	} else if (isWide() && panes.size > 1) {
+		close(user);
+		if (current === user)
+			current = panes.keys().next().value;
 	}
+	show('inbox');
+	rememberPeople([...panes.keys()]);
+	drawPeople();
+}
+
+function reveal(user, id) {
+	if (!panes.has(user))
+		return;
+	current = user;
+	show('inbox');
+	drawPeople();
+	panes.get(user).pane.reveal(id);
+}
+
+function show(view) {
+	document.body.dataset.view = view;
+	for (const button of document.querySelectorAll('.views button'))
+		if (button.dataset.view === view)
+			button.setAttribute('aria-current', 'true');
+		else
+			button.removeAttribute('aria-current');
+	if (view === 'wire')
+		wireShown();
+}
+
+function drawPeople() {
+	const alone = !isWide();
+
+	at('panes').dataset.count = panes.size;
+	for (const { button, user } of people.values())
+		button.setAttribute('aria-pressed',
+			alone ? user === current : panes.has(user));
+	for (const [user, { pane }] of panes)
+		pane.element.classList.toggle('current', user === current);
+	drawCounts();
+}
+
+function drawCounts() {
+	let sum = 0;
+
+	for (const { user, button } of people.values()) {
+		const unread = panes.get(user)?.pane.store.unreadCount ?? 0;
+		const badge = button.querySelector('.badge');
+		badge.hidden = unread === 0;
+		badge.querySelector('.number').textContent =
+			unread > 99 ? '99+' : unread;
+		sum += unread;
+	}
+	document.title = sum > 0 ? `(${sum}) ${TITLE}` : TITLE;
+}
+
+function addPerson({ user, token }, i) {
+	const button = at('person-template').content
+		.firstElementChild.cloneNode(true);
+	const person = {
+		user, token, button, look: i % 3, initial: user[0].toUpperCase(),
+	};
+
+	button.dataset.look = person.look;
+	button.querySelector('.avatar').textContent = person.initial;
+	button.querySelector('.name').textContent = user;
+	button.addEventListener('click', () => choose(user));
+	people.set(user, person);
+	at('people').append(button);
 }
 
 async function main() {
@@ -315,42 +155,30 @@ async function main() {
 	try {
 		demo = await loadDemo();
 	} catch (error) {
-		setText(page.problem, error.message);
-		page.summary.textContent = 'Nobody to be';
+		setText(at('problem'), error.message);
 		return;
 	}
-	const choose = (name) => {
-		const user = demo.users.find((one) => one.user === name);
-		if (user)
-			open(demo, user);
-	};
-	const tellOthers = shareChoice(choose);
-	page.user.append(...demo.users.map(({ user }) => new Option(user)));
-	page.user.disabled = false;
-	page.user.addEventListener('change', () => {
-		choose(page.user.value);
-		tellOthers(page.user.value);
+	demo.users.forEach(addPerson);
+	openForm({ url, demo, shownAt: (id) => arrived.get(id) });
+	openWire(demo);
+	for (const { user } of chosenPeople(demo.users))
+		open(people.get(user));
+	current = panes.keys().next().value;
+	drawPeople();
+	document.querySelector('.views').addEventListener('click', ({ target }) => {
+		const button = target.closest('button');
+		if (button)
+			show(button.dataset.view);
 	});
-	page['read-all'].addEventListener('click', () =>
-		attempt(client.readAll()));
-	// Signed out: the demo may have been started anew, with new sessions.
-	page.retry.addEventListener('click', () =>
-		client.snapshot.status === 'error'
-			? location.reload()
-			: client.retryNow());
-	page.more.addEventListener('click', () => {
-		shown += SHOWN_STEP;
-		drawSoon();
-		attempt(client.loadMore());
+	addEventListener('resize', () => {
+		drawPeople();
+		for (const { pane } of panes.values())
+			pane.resized();
 	});
-	page['try-details'].open = matchMedia('(min-width: 64rem)').matches;
-	document.addEventListener('visibilitychange', drawSoon);
-	addEventListener('resize', () => offerWhole([...drawn.values()]));
 	setInterval(() => {
-		drawConnection(client.snapshot);
-		drawTimes(drawn.values());
+		for (const { pane } of panes.values())
+			pane.tick();
 	}, CLOCK_MS);
-	open(demo, currentUser(demo));
 }
 
-main();
+void main();

@@ -9,7 +9,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 	['minute', 60],
 ];
 
-/** "2 hours ago"; seconds are not worth a text that changes all the time. */
+/** "2 hours ago"; less than a minute is "now". */
 export function relativeTime(iso: string, now: number, language?: string) {
 	const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
 	const seconds = (Date.parse(iso) - now) / 1000;
@@ -17,7 +17,7 @@ export function relativeTime(iso: string, now: number, language?: string) {
 	for (const [unit, length] of UNITS)
 		if (Math.abs(seconds) >= length)
 			return format.format(Math.trunc(seconds / length), unit);
-	return format.format(0, 'minute');
+	return format.format(0, 'second');
 }
 
 /**
