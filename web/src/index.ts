@@ -5,10 +5,11 @@
 import type { Headers } from './http.js';
 import type { Link, Sharing } from './link.js';
 import {
-	initialState, reduce, unknownRead, view, type Action, type Note,
+	initialState, reduce, unknownRead, view, type Action, type Filter,
+	type Note,
 } from './model.js';
 import type { Wish } from './pending.js';
-import type { Request } from './rest.js';
+import type { HttpError, Request } from './rest.js';
 import type {
 	ConnectionStatus, Count, Frame, FrameData, Notification, Page, Start,
 	StatusInfo, WireNotification,
@@ -21,7 +22,7 @@ export type * from './types.js';
 const SETTLE_MS = 200;
 const LINGER_MS = 1000;
 
-export interface Options {
+export interface Options extends Filter {
 	/** Where the server's interface is: `/api/notifications`. */
 	url?: string;
 	/** Notifications per request: 50, up to 200. */
@@ -35,6 +36,11 @@ export interface Options {
 	user?: string;
 	/** For `Authorization`; asked before every request. */
 	headers?: Headers;
+	/**
+	 * A ticket, got with `headers`, opens each stream: a native EventSource, in
+	 * place of fetch, where no cookie can go.
+	 */
+	tickets?: boolean;
 	/** `include` for a server of another origin. */
 	credentials?: RequestCredentials;
 	/** Close the stream after this time in the background. */
@@ -127,29 +133,27 @@ export function createNotifications(options: Options = {}): Notifications {
 	let loadingMore: Promise<void> | null = null;
 
 	function getSnapshot(): Snapshot {
-		if (!shown) {
-			const { list, unreadCount } = view(state);
-			const isConnected = status.status === 'connected';
-			const { status: connectionStatus, retryAt, reason } = status;
-			shown = {
-				notifications: list,
-				unreadCount,
-				hasUnread: unreadCount > 0,
-				isLoading: !state.loaded && connectionStatus !== 'error',
-				hasMore: state.next !== null,
-				connectionStatus,
-				isConnected,
-				isStale: state.loaded && (!isConnected || state.needsReload),
-				retryAt,
-				reason,
-			};
-		}
-		return shown;
+		if (shown)
+			return shown;
+		const { list: notifications, unreadCount } = view(state, options);
+		const { status: connectionStatus, retryAt, reason } = status;
+		const isConnected = connectionStatus === 'connected';
+		return (shown = {
+			notifications,
+			unreadCount,
+			hasUnread: unreadCount > 0,
+			isLoading: !state.loaded && connectionStatus !== 'error',
+			hasMore: !!state.next,
+			connectionStatus,
+			isConnected,
+			isStale: state.loaded && (!isConnected || state.needsReload),
+			retryAt,
+			reason,
+		});
 	}
 
 	function emit(type: Told, data?: unknown) {
-		for (const handler of [...(handlers[type] ?? [])])
-			handler(data as never);
+		[...(handlers[type] ?? [])].forEach((handler) => handler(data as never));
 	}
 
 	function changed() {
@@ -160,8 +164,7 @@ export function createNotifications(options: Options = {}): Notifications {
 	// ---- connecting
 
 	function setStatus(next: StatusInfo) {
-		if (next.status === status.status && next.retryAt === status.retryAt &&
-		    next.reason === status.reason)
+		if (JSON.stringify(next) === JSON.stringify(status))
 			return;
 		status = next;
 		if (next.reason === 'signed out')
@@ -198,7 +201,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		} catch {
 			// The code itself can't be loaded.
 			if (mine === run)
-				say('disconnected', 'not loaded');
+				say('disconnected', 'network');
 		}
 	}
 
@@ -206,7 +209,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		run++;
 		link?.stop();
 		link = null;
-		[flushing, settling, lingering].forEach((timer) => clearTimeout(timer));
+		[flushing, settling, lingering].forEach(clearTimeout);
 		flushing = settling = undefined;
 		frames = [];
 		state = left;
@@ -240,25 +243,21 @@ export function createNotifications(options: Options = {}): Notifications {
 
 		dispatch({ type: 'begin', op: { ...wish, key } });
 		try {
-			await request(method, `/${path}`, body).catch((error) => {
-				// Gone already is as good.
-				if (wish.kind !== 'deleted' || error.status !== 404)
-					throw error;
-			});
-			dispatch({ type: 'done', key });
+			await request(method, `/${path}`, body);
 		} catch (error) {
-			dispatch({ type: 'failed', key });
-			throw error;
+			// Gone already is as good.
+			if (wish.kind !== 'deleted' || (error as HttpError).status !== 404) {
+				dispatch({ type: 'failed', key });
+				throw error;
+			}
 		}
+		dispatch({ type: 'done', key });
 	}
 
 	const getList = (before?: string) =>
 		ask('list', async () => ({
-			page: await request<Page>(
-				'GET',
-				`?limit=${options.pageSize ?? 50}${before ? `&before=${before}` : ''}`,
-			),
 			before,
+			page: await request<Page>('GET', { before }),
 		}));
 
 	async function refresh(): Promise<Start> {
@@ -420,7 +419,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		loadWhole,
 	};
 
-	for (const name of Object.keys(getSnapshot()))
+	for (const name in getSnapshot())
 		Object.defineProperty(store, name, {
 			get: () => getSnapshot()[name as keyof Snapshot],
 			enumerable: true,

@@ -45,12 +45,19 @@ async function openMedium(
 }
 
 export async function createLink(options: LinkOptions): Promise<Link> {
+	const { types, minPriority } = options;
+	const url = new URL(`${baseOf(options)}/stream`, document.baseURI);
+	// Tabs with another filter have a stream of their own.
+	if (types)
+		url.searchParams.set('type', types.join());
+	if (minPriority)
+		url.searchParams.set('minPriority', String(minPriority));
 	const address: Address = {
-		url: new URL(`${baseOf(options)}/stream`, document.baseURI).href,
+		url: url.href,
 		credentials: options.credentials ?? 'same-origin',
 		key: options.user ?? '',
 	};
-	const ways = directWays(address, options.headers);
+	const ways = directWays(address, options);
 	const medium = await openMedium(options, address, ways);
 	const connection = new Connection({
 		...options,

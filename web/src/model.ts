@@ -370,21 +370,36 @@ function show(notification: WireNotification, read: boolean): Notification {
 	return item;
 }
 
+export interface Filter {
+	/** Only notifications of these types; `unreadCount` is of what is loaded. */
+	types?: readonly string[];
+	/** Only those of this priority or a higher one; likewise. */
+	minPriority?: number;
+}
+
 /** The list, newest first, and the number of unread ones. */
-export function view({ notes, pending, unread }: State) {
+export function view(
+	{ notes, pending, unread }: State,
+	{ types, minPriority }: Filter,
+) {
 	const list: Notification[] = [];
 	let change = 0;
 
 	for (const note of notes.values()) {
+		const { notification } = note;
+		const { type, priority } = notification;
 		const read = overlay(pending, note);
-		if (read !== null)
-			list.push(show(note.notification, read));
+		// Updates come whatever the filter of the stream is.
+		if (!(read === null || priority < minPriority! ||
+		      types?.includes(type) === false))
+			list.push(show(notification, read));
 		change += +(read === false) - +!note.read;
 	}
 	list.sort((a, b) => b.id - a.id);
 	return {
 		list,
-		unreadCount: pending.some((op) => op.kind === 'all-read')
+		unreadCount:
+			types || minPriority || pending.some((op) => op.kind === 'all-read')
 			? list.filter((item) => !item.read).length
 			: Math.max(0, unread.count + change),
 	};

@@ -16,16 +16,29 @@ export class HttpError extends Error {
 	}
 }
 
+/** `at`: a path below the interface, or which page of the list. */
 export type Request = <T>(
-	method: string, path: string, body?: unknown,
+	method: string, at: string | { before: string | undefined },
+	body?: unknown,
 ) => Promise<T>;
 
 export const baseOf = ({ url = '/api/notifications' }: Options) => url;
 
+function listQuery({ pageSize = 50, types }: Options, before?: string) {
+	const query = new URLSearchParams({ limit: String(pageSize) });
+
+	if (before)
+		query.set('before', before);
+	if (types)
+		query.set('type', types.join());
+	return `?${query}`;
+}
+
 export function createRequest(options: Options): Request {
 	const { credentials = 'same-origin', headers } = options;
 
-	return async <T>(method: string, path: string, body?: unknown) => {
+	return async (method, at, body) => {
+		const path = typeof at === 'string' ? at : listQuery(options, at.before);
 		let response: Response;
 		let text: string;
 
@@ -56,6 +69,6 @@ export function createRequest(options: Options): Request {
 				response.status,
 				retryAfterMs(response),
 			);
-		return answer as T;
+		return answer as never;
 	};
 }

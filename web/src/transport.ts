@@ -20,9 +20,9 @@ export interface Request extends Start {
 
 export interface Sink {
 	/** `data` is parsed JSON, or undefined where it was not JSON. */
-	frame(event: FrameName, id: string, data: unknown): void;
+	frame(event: FrameName, id: string, data: unknown): unknown;
 	/** It is over; without a problem nothing is known of why. */
-	end(problem?: Problem): void;
+	end(problem?: Problem): unknown;
 	/** What a hub says of the stream that it keeps; `close`: why. */
 	status(info: StatusInfo, close?: Frame): void;
 	/** The hub has gone: there will be another one. */
@@ -32,7 +32,9 @@ export interface Sink {
 /** Opens, and returns what closes. After that the sink hears nothing. */
 export type Transport = (request: Request, sink: Sink) => () => void;
 
-export function streamUrl(url: string, { cursor, epoch, poll }: Request) {
+export function streamUrl(
+	url: string, { cursor, epoch, poll }: Request, ticket?: string,
+) {
 	const full = new URL(url);
 
 	full.searchParams.set('lastEventId', cursor);
@@ -40,38 +42,56 @@ export function streamUrl(url: string, { cursor, epoch, poll }: Request) {
 		full.searchParams.set('epoch', epoch);
 	if (poll)
 		full.searchParams.set('poll', '1');
+	if (ticket)
+		full.searchParams.set('ticket', ticket);
 	return full.href;
 }
 
+/** `ticket`: asked for one, for each stream. */
 export function nativeTransport(
-	url: string, withCredentials: boolean,
+	url: string, withCredentials: boolean, ticket?: () => Promise<string>,
 ): Transport {
 	return (request, sink) => {
-		const source = new EventSource(streamUrl(url, request), {
-			withCredentials,
-		});
-		let open = true;
+		let source: EventSource | undefined;
+		let closed = false;
 
-		for (const name of FRAMES)
-			source.addEventListener(name, (event) => {
-				const { lastEventId, data } = event as MessageEvent<string>;
-				if (open)
-					sink.frame(name, lastEventId, parsed(data));
-			});
-		// By itself it would come back in some cases and in others not.
-		// (An event of the server that is called "error" comes here too.)
-		source.addEventListener('error', (event) => {
-			if ('data' in event && event.data !== undefined)
+		const open = (given?: string) => {
+			if (closed)
 				return;
-			source.close();
-			if (open)
-				sink.end();
-		});
+			source = new EventSource(streamUrl(url, request, given), {
+				withCredentials,
+			});
+			listen(source, {
+				...sink,
+				frame: (...frame) => closed || sink.frame(...frame),
+				end: () => closed || sink.end(),
+			});
+		};
+		if (ticket)
+			ticket().then(open, (problem) => closed || sink.end(problem));
+		else
+			open();
 		return () => {
-			open = false;
-			source.close();
+			closed = true;
+			source?.close();
 		};
 	};
+}
+
+function listen(source: EventSource, sink: Sink) {
+	for (const name of FRAMES)
+		source.addEventListener(name, (event) => {
+			const { lastEventId, data } = event as MessageEvent<string>;
+			sink.frame(name, lastEventId, parsed(data));
+		});
+	// By itself it would come back in some cases and in others not.
+	// (An event of the server that is called "error" comes here too.)
+	source.addEventListener('error', (event) => {
+		if ('data' in event && event.data !== undefined)
+			return;
+		source.close();
+		sink.end();
+	});
 }
 
 export function fetchTransport(
@@ -96,6 +116,10 @@ export function fetchTransport(
 					status: response.status,
 					retryAfterMs: retryAfterMs(response),
 				};
+			// A page to log in, say.
+			if (!/^text\/event-stream\b/i.test(
+				response.headers.get('Content-Type') ?? ''))
+				return void response.body?.cancel();
 			await readStream(response, (name, id, data) => {
 				if (!signal.aborted && FRAMES.includes(name as FrameName))
 					sink.frame(name as FrameName, id, parsed(data));

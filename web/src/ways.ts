@@ -1,6 +1,7 @@
 // The ways that lead to the server itself.
 
-import type { Headers } from './http.js';
+import type { Options } from './index.js';
+import { createRequest } from './rest.js';
 import {
 	fetchTransport, nativeTransport, type Transport,
 } from './transport.js';
@@ -16,13 +17,20 @@ export interface Address {
 }
 
 export function directWays(
-	{ url, credentials }: Address, headers?: Headers,
+	{ url, credentials }: Address, options: Options = {},
 ) {
+	const { headers, tickets } = options;
 	const transports: Transport[] = [];
+	const ticket = async () => {
+		const request = createRequest(options);
+		return (await request<{ ticket: string }>('POST', '/ticket')).ticket;
+	};
 
 	// A native one can't be given headers.
-	if (globalThis.EventSource && !headers)
-		transports.push(nativeTransport(url, credentials === 'include'));
+	if (globalThis.EventSource && (!headers || tickets))
+		transports.push(nativeTransport(
+			url, credentials === 'include', tickets ? ticket : undefined,
+		));
 	transports.push(fetchTransport(url, credentials, headers));
 	return {
 		transports,

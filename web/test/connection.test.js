@@ -83,11 +83,11 @@ beforeEach(() => {
 	connection = make();
 });
 
-function make(more = {}, headers) {
+function make(more = {}, options = {}) {
 	return new Connection({
 		...directWays(
 			{ url: URL_OF_STREAM, credentials: 'same-origin', key: '' },
-			headers,
+			options,
 		),
 		snapshot: async () => {
 			const next = snapshots.length > 1 ? snapshots.shift() : snapshots[0];
@@ -116,7 +116,9 @@ function answerStream(url, signal, headers) {
 	const refusal = probes.shift();
 	return refusal
 		? new Response(null, { status: refusal })
-		: new Response(bytes.readable);
+		: new Response(bytes.readable, {
+				headers: { 'Content-Type': 'text/event-stream' },
+			});
 }
 
 afterEach(() => {
@@ -475,7 +477,9 @@ test('connection: network trouble does not change the way', async () => {
 });
 
 test('connection: with headers it is fetch at once, and its status is known', async () => {
-	connection = make({}, async () => ({ Authorization: 'Bearer x' }));
+	connection = make({}, {
+		headers: async () => ({ Authorization: 'Bearer x' }),
+	});
 	connection.start();
 	const stream = await fetchedStream();
 	assert.equal(sources.length, 0);

@@ -246,3 +246,51 @@ test('store: ten thousand are no burden', async () => {
 	await until(() => store.notifications.length === 10200);
 	expect(store.unreadCount).toBe(10200);
 });
+
+test('store: a filter shows and counts what is of it, whatever comes', async () => {
+	server.notes = [];
+	store = createNotifications({
+		sharing: 'none', types: ['alert'], minPriority: 4,
+	});
+	server.create({ type: 'alert', priority: 5 });
+	store.connect();
+	await until(() => store.isConnected);
+	const { searchParams } = server.sources[0]!.url;
+	expect([searchParams.get('type'), searchParams.get('minPriority')])
+		.toEqual(['alert', '4']);
+	expect(server.requests).toContain('GET limit=50&type=alert');
+	expect([store.notifications.length, store.unreadCount]).toEqual([1, 1]);
+	// An update passes the stream's filter, of one that is not known too.
+	const other = server.create({ type: 'info', priority: 5 });
+	server.say({ action: 'updated', notification: other });
+	const low = server.create({ type: 'alert', priority: 3 });
+	await until(() => server.head === 104);
+	await new Promise((resolve) => setTimeout(resolve));
+	expect([store.notifications.length, store.unreadCount]).toEqual([1, 1]);
+	server.say({
+		action: 'updated', notification: { ...low, priority: 4 },
+	});
+	await until(() => store.notifications.length === 2);
+	expect(store.unreadCount).toBe(2);
+	await store.markAsRead(low.id);
+	expect(store.unreadCount).toBe(1);
+});
+
+test('store: with tickets each stream is a native one with its own', async () => {
+	store = createNotifications({
+		sharing: 'none', tickets: true, headers: () => ({ Authorization: 'Bearer x' }),
+	});
+	const ticket = (i: number) =>
+		server.sources[i]!.url.searchParams.get('ticket');
+	store.connect();
+	await until(() => store.isConnected);
+	expect(ticket(0)).toBe('ticket 1');
+	server.lose();
+	await until(() => server.sources.length === 2 && store.isConnected);
+	expect(ticket(1)).toBe('ticket 2');
+	// None to be had: it stops.
+	server.answers.set('POST /ticket', 401);
+	server.lose();
+	await until(() => store.connectionStatus === 'error');
+	expect(store.reason).toBe(401);
+});

@@ -10,7 +10,7 @@ import { WIRE } from './wire.js';
 
 afterEach(() => vi.unstubAllGlobals());
 
-function read(bytes, size) {
+function read(bytes, size, type = 'text/event-stream') {
 	let at = 0;
 	const body = new ReadableStream({
 		pull(controller) {
@@ -19,7 +19,9 @@ function read(bytes, size) {
 			return undefined;
 		},
 	});
-	vi.stubGlobal('fetch', async () => new Response(body));
+	vi.stubGlobal('fetch', async () => new Response(body, {
+		headers: { 'Content-Type': type },
+	}));
 	return new Promise((resolve) => {
 		const seen = [];
 		fetchTransport('http://host/stream', 'same-origin')(

@@ -43,6 +43,7 @@ export class Server {
 	gate: Promise<void> = Promise.resolve();
 	resumed = true;
 	down = false;
+	#tickets = 0;
 
 	constructor(count = 0) {
 		server = this;
@@ -156,6 +157,8 @@ export class Server {
 		}
 		if (path === '/unread-count')
 			return count;
+		if (path === '/ticket')
+			return { ticket: `ticket ${++this.#tickets}` };
 		if (path === '/read-all') {
 			const through = Number(body.through);
 			for (const one of this.notes)
