@@ -38,12 +38,13 @@
 #define AWAY_RETRY_MS 5000
 
 int api_open(struct api **out, const struct config *config,
-	     struct registry *registry, struct err *err)
+	     struct registry *registry, int cache_kib, struct err *err)
 {
 	struct api *api = mem_new(sizeof(*api));
 
 	api->config = config;
 	api->registry = registry;
+	api->cache_kib = cache_kib;
 	if (auth_open(&api->auth, config, err) < 0) {
 		free(api);
 		return -1;
@@ -73,6 +74,7 @@ static int use_database(struct api *api, struct err *err)
 	    .path = api->config->database,
 	    .busy_timeout_ms = BUSY_TIMEOUT_MS,
 	    .synchronous_full = api->config->synchronous_full,
+	    .cache_kib = api->cache_kib,
 	};
 
 	if (api->db && db_moved(api->db))

@@ -27,8 +27,9 @@ struct retention_step;
 
 struct api;
 
+/* cache_kib: see struct db_options. */
 int api_open(struct api **out, const struct config *config,
-	     struct registry *registry, struct err *err);
+	     struct registry *registry, int cache_kib, struct err *err);
 void api_close(struct api *api); /* NULL is fine */
 
 /* One request and its answer.  The caller's; zeroed but for the first two. */

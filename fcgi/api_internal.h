@@ -101,6 +101,7 @@ struct api {
 	struct registry *registry;
 	struct auth *auth;
 	struct db *db; /* NULL: to be opened */
+	int cache_kib;
 	/* The group that is being written: its transaction could not begin, or
 	 * is lost.  Then all of it fails with this. */
 	struct err group_err;

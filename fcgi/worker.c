@@ -93,7 +93,7 @@ int workers_start(struct workers **out, const struct workers_options *options,
 	pool->last = &pool->first;
 	pool->options = *options;
 	if (!options->threads &&
-	    api_open(&pool->own, config, registry, err) < 0)
+	    api_open(&pool->own, config, registry, options->cache_kib, err) < 0)
 		goto fail;
 	pool->workers = mem_array(options->threads, sizeof(*pool->workers));
 	for (unsigned i = 0; i < options->threads; i++) {
@@ -101,7 +101,8 @@ int workers_start(struct workers **out, const struct workers_options *options,
 		int rc;
 
 		w->pool = pool;
-		if (api_open(&w->api, config, registry, err) < 0)
+		if (api_open(&w->api, config, registry, options->cache_kib,
+			     err) < 0)
 			goto fail;
 		rc = pthread_create(&w->thread, NULL, work, w);
 		if (rc != 0) {

@@ -26,6 +26,7 @@ struct workers_options {
 	 * and runs them together, instead of each by its own run. */
 	void (*run_group)(struct job *list, struct api *api);
 	unsigned group_max;
+	int cache_kib; /* of each database connection: see db_options */
 };
 
 /* Starts the threads (signals must be blocked already). */

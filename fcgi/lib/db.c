@@ -23,9 +23,7 @@
 #include "lib/err.h"
 #include "lib/mem.h"
 
-/* A commit of another connection empties the page cache, so a large one only
- * holds memory: 2 MB each by default, 0.5 MB here. */
-#define SET_UP "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-512;"
+#define CACHE_KIB 2048 /* SQLite's own default */
 
 enum err_code db_code_of(int rc)
 {
@@ -158,17 +156,18 @@ static ino_t inode_of(const char *path)
 
 static int set_up(struct db *db, const struct db_options *o, struct err *err)
 {
+	char sql[128];
 	int rc;
 
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, o->busy_timeout_ms);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
-	rc = sqlite3_exec(db->handle,
-			  o->synchronous_full ? "PRAGMA temp_store=MEMORY;"
-						"PRAGMA synchronous=FULL;"
-					      : "PRAGMA temp_store=MEMORY;"
-						"PRAGMA synchronous=NORMAL;",
-			  NULL, NULL, NULL);
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA temp_store=MEMORY; PRAGMA synchronous=%s;"
+		 "PRAGMA cache_size=-%d;",
+		 o->synchronous_full ? "FULL" : "NORMAL",
+		 o->cache_kib ? o->cache_kib : CACHE_KIB);
+	rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return db_fail(db, rc, o->path, err);
 	if (o->create || o->foreign)

@@ -33,6 +33,7 @@ struct db_options {
 	bool create;   /* make the file when it is missing */
 	int busy_timeout_ms;
 	bool synchronous_full; /* else NORMAL */
+	int cache_kib;	       /* of pages; 0: SQLite's own, 2 MiB */
 	bool foreign;	       /* a host application's file: no schema check,
 				  no WAL demanded */
 };
