@@ -29,6 +29,7 @@
 
 #define NS_PER_MS	 INT64_C(1000000)
 #define ACCEPTS_PER_TURN 64
+#define OWN_DESCRIPTORS	 128
 #define ACCEPT_PAUSE_MS	 100
 #define SWEEP_MS	 1000
 #define DRAIN_MAX_MS	 3000 /* mod_fcgid kills after 8 s */
@@ -37,7 +38,7 @@
 /* A commit of another connection empties a reader's cache, so a large one only
  * holds memory: of 5,000 sessions that were looked up each of four workers kept
  * 1.4 MiB.  The writer's holds what a transaction changes. */
-#define READER_CACHE_KIB 256
+#define READER_CACHE_KIB 128
 
 /* ---- accepting ---- */
 
@@ -255,14 +256,23 @@ static void turn_ends(struct loop_hook *hook)
 
 /* ---- life ---- */
 
-static void raise_open_files(void)
+/* A stream is a descriptor.  Too few are no reason not to start: the rest waits
+ * in the queue of connections. */
+static void raise_open_files(const struct config *config)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < config->max_streams + OWN_DESCRIPTORS &&
+	    config->host == CONFIG_HOST_ANY)
+		log_warn("descriptors",
+			 "limit=%llu max_streams=%u detail=\"fewer streams "
+			 "than that fit; raise the hard limit of open files\"",
+			 (unsigned long long)limit.rlim_max,
+			 config->max_streams);
 }
 
 static void start_timer(struct server *server, struct loop_timer *timer,
@@ -345,7 +355,7 @@ static struct server *new_server(const struct config *config)
 
 	server->config = config;
 	server->listen_io.fd = -1;
-	raise_open_files();
+	raise_open_files(config);
 	loop_block_signals();
 	return server;
 }

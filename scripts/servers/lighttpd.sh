@@ -40,17 +40,10 @@ lighttpd_fill()
 
 server_configure()
 {
-	local pair given="\"BELFRY_CONFIG\" => \"$config\"" most
+	local pair given="\"BELFRY_CONFIG\" => \"$config\""
 	for pair in "${environment[@]}"; do
 		given+=", \"${pair%%=*}\" => \"${pair#*=}\""
 	done
-	# No more than this user may have.
-	most=$(ulimit -Hn)
-	if [ "$most" = unlimited ] || [ "$most" -gt 20000 ]; then
-		most=20000
-	fi
-	ulimit -Sn "$most"
-
 	# server.username is for root, who is not asked for here.
 	lighttpd_text | sed -e '/^server\.username/d' \
 		-e "s|/api/notifications|$base_path|g" >"$work/lighttpd.conf"
@@ -59,7 +52,6 @@ server_configure()
 	fill server.port "$port"
 	fill server.errorlog "\"$error_log\""
 	fill server.upload-dirs "( \"$work/uploads\" )"
-	fill server.max-fds "$most"
 	lighttpd_fill "$given"
 	if [ -n "$tls" ]; then
 		make_certificate

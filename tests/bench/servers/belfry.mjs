@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
+import { capacity } from '../lib/lighttpd.mjs';
 import { Child, ROOT, family, version } from '../lib/process.mjs';
 
 const BIN = process.env.BELFRY_BIN || path.join(ROOT, 'build/belfry');
@@ -41,18 +42,6 @@ function credentials(table, users, prefix, scopes) {
 	return { secrets, sql: sql.join('\n') };
 }
 
-// What lighttpd lets in with its configuration: two descriptors each, up to nine
-// tenths of them, and no more than server.max-connections (a third of the
-// descriptors where that is not set).
-function capacity() {
-	const conf = fs.readFileSync(path.join(ROOT, 'lighttpd.conf'), 'utf8');
-	const given = (key) =>
-		Number(new RegExp(`^server\\.${key}\\s*=\\s*(\\d+)`, 'm').exec(conf)?.[1]);
-	const fds = given('max-fds') || 4096;
-	const connections = Math.min(given('max-connections') || fds / 3, fds * 0.45);
-	return Math.floor(connections * (given('max-worker') || 1)) - 60;
-}
-
 export const name = 'belfry';
 export const title = 'Belfry';
 // The load tool's ways to publish, best known first.
@@ -63,6 +52,7 @@ export const variants = {
 	'sql-100': { via: 'sql', batch: 100 },
 };
 export const maxStreams = capacity;
+export const severalCpus = true;
 export const restarts = 'belfry'; // what the storm kills
 
 export function describe() {
@@ -91,8 +81,7 @@ export async function start({ dir, cpus, streams, prepare, set = {} }) {
 
 	const settings = {
 		rate_limit: 'off',
-		max_streams: 100000,
-		max_streams_per_user: 100000,
+		max_streams: 20000,
 		log_level: 'warn',
 		...set,
 	};

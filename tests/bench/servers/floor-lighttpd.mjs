@@ -4,25 +4,28 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { Child, freePort, version } from '../lib/process.mjs';
+import { capacity, limits } from '../lib/lighttpd.mjs';
+import { Child, family, freePort, version } from '../lib/process.mjs';
 import * as floor from './floor.mjs';
 import * as peer from './peer.mjs';
 
 export const name = 'floor-lighttpd';
 export const title = 'floor behind lighttpd';
 export const { variants } = peer;
-export const maxStreams = () => 8900;
+export const maxStreams = capacity;
+export const severalCpus = true;
 export const describe = () => version('lighttpd', ['-v'], /lighttpd\/[\d.]+/);
 
-const conf = (dir, port, to) => `
+const conf = (dir, port, to, { fds, connections, workers }) => `
 server.document-root = "${dir}"
 server.bind = "127.0.0.1"
 server.port = ${port}
 server.errorlog = "${dir}/lighttpd.log"
 server.upload-dirs = ( "${dir}" )
 server.modules += ( "mod_proxy" )
-server.max-fds = 20000
-server.max-connections = 10000
+server.max-fds = ${fds}
+server.max-connections = ${connections}
+server.max-worker = ${workers}
 server.stream-response-body = 2
 proxy.server = ( "" => ((
 	"host" => "127.0.0.1",
@@ -35,14 +38,16 @@ export async function start({ dir, cpus }) {
 	const below = await floor.start({ dir, cpus });
 	const port = await freePort();
 	const file = path.join(dir, 'lighttpd.conf');
-	fs.writeFileSync(file, conf(dir, port, below.port));
+	fs.writeFileSync(file, conf(dir, port, below.port, limits()));
 	const child = new Child(
-		['sh', '-c', 'ulimit -n 20000 && exec lighttpd -D -f "$0"', file],
+		['lighttpd', '-D', '-f', file],
 		{ dir, cpus, log: 'lighttpd.out' },
 	);
 	await child.untilPort(port);
+	const lighttpds = () =>
+		family(child.pid).filter(([comm]) => comm === 'lighttpd');
 	return {
-		pids: () => [['lighttpd', child.pid], ...below.pids()],
+		pids: () => [...lighttpds(), ...below.pids()],
 		stop: async () => {
 			await child.stop();
 			await below.stop();
