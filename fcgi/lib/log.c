@@ -1,9 +1,10 @@
 /*
- * A line is put together on the stack and leaves in one write(2); it is shorter
+ * A line is put together on the stack and leaves in one piece; it is shorter
  * than PIPE_BUF, so lines of several threads and processes do not mix in a
- * pipe.  The limit is kept per event name in a small table that is only ever
- * filled: a program has a few dozen names.  Should there be more than slots,
- * the rest is not limited.
+ * pipe.  One that can't be written now is dropped and counted: see
+ * lib/log_sink.h.  The limit is kept per event name in a small table that is
+ * only ever filled: a program has a few dozen names.  Should there be more than
+ * slots, the rest is not limited.
  */
 #include "lib/log.h"
 
@@ -14,13 +15,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/clock.h"
+#include "lib/log_sink.h"
 #include "lib/utf8.h"
 
-#define LINE_BYTES   3072 /* < PIPE_BUF */
 #define FIELDS_BYTES 2560
 #define SLOTS	     128
 #define WINDOW_NS    INT64_C(1000000000)
@@ -36,14 +36,14 @@ static enum log_level log_max_level = LOG_LEVEL_INFO;
 static enum log_target log_to = LOG_TARGET_STDERR;
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slot slots[SLOTS];
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned long dropped, dropped_told;
 
 void log_init(enum log_level level, enum log_target target)
 {
 	log_max_level = level;
 	log_to = target;
-	/* Connected now: later a sandbox may refuse to. */
-	if (target == LOG_TARGET_SYSLOG)
-		openlog(NULL, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	log_sink_open(target);
 }
 
 bool log_enabled(enum log_level level)
@@ -103,30 +103,55 @@ out:
 	return admitted;
 }
 
-static void send_line(enum log_level level, const char *event,
-		      const char *fields)
+static bool put_line(enum log_level level, const char *event,
+		     const char *fields)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO,
 					 LOG_DEBUG};
-	char when[CLOCK_RFC3339_BYTES], line[LINE_BYTES];
+	char when[CLOCK_RFC3339_BYTES] = "", line[LOG_SINK_LINE_BYTES];
+	bool to_syslog = log_to == LOG_TARGET_SYSLOG;
 	int len;
 
-	if (log_to == LOG_TARGET_SYSLOG) {
-		syslog(priorities[level], "%s %s%s", names[level], event,
-		       fields);
-		return;
-	}
-	len = snprintf(line, sizeof(line), "%s %s %s%s\n",
-		       clock_rfc3339(when, clock_wall_ms()), names[level],
-		       event, fields);
+	if (!to_syslog)
+		clock_rfc3339(when, clock_wall_ms());
+	len = snprintf(line, sizeof(line), "%s%s%s %s%s\n", when,
+		       to_syslog ? "" : " ", names[level], event, fields);
 	if (len >= (int)sizeof(line)) { /* an event name of 500 bytes */
 		len = sizeof(line) - 1;
 		line[len - 1] = '\n';
 	}
-	/* What can't be written can't be reported either. */
-	while (write(STDERR_FILENO, line, (size_t)len) < 0 && errno == EINTR)
-		continue;
+	if (to_syslog)
+		return log_sink_syslog(priorities[level], line,
+				       (size_t)len - 1);
+	return log_sink_stderr(line, (size_t)len);
+}
+
+static void send_line(enum log_level level, const char *event,
+		      const char *fields)
+{
+	char text[64];
+
+	pthread_mutex_lock(&sink_lock);
+	if (dropped != dropped_told) {
+		snprintf(text, sizeof(text), " lines=%lu",
+			 dropped - dropped_told);
+		if (put_line(LOG_LEVEL_WARN, "log-dropped", text))
+			dropped_told = dropped;
+	}
+	if (!put_line(level, event, fields))
+		dropped++;
+	pthread_mutex_unlock(&sink_lock);
+}
+
+unsigned long log_dropped(void)
+{
+	unsigned long n;
+
+	pthread_mutex_lock(&sink_lock);
+	n = dropped;
+	pthread_mutex_unlock(&sink_lock);
+	return n;
 }
 
 static void log_line(enum log_level level, const char *event,

@@ -4,7 +4,9 @@
  *   log_info("stream-open", "user=%s streams=%u", log_text(t, user), n);
  *   2026-01-02T03:04:05.678Z info stream-open user="alice" streams=3
  *
- * Any thread.  One write(2) per line.  An event name that comes more than
+ * Any thread.  One write(2) per line, which never waits: what nobody reads is
+ * dropped, counted, and told of ("log-dropped lines=…") when somebody does.
+ *  An event name that comes more than
  * LOG_BURST times within a second is counted instead of printed, and the
  * count is told ("suppressed=…") with its next line.  debug is never limited.
  */
@@ -28,6 +30,8 @@ enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 /* Before the first thread; until then: info, stderr. */
 void log_init(enum log_level level, enum log_target target);
 bool log_enabled(enum log_level level);
+/* Lines that could not be written, so far. */
+unsigned long log_dropped(void);
 
 void log_error(const char *event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -183,6 +183,32 @@ static void a_flood_is_counted(void **state)
 	assert_null(strstr(captured(*state), "suppressed"));
 }
 
+/* A pipe that nobody reads, and a blocking one. */
+static void a_reader_that_does_not_read_stops_nobody(void **state)
+{
+	struct capture *c = *state;
+	unsigned long before = log_dropped();
+	int flags = fcntl(STDERR_FILENO, F_GETFL), sent = 0, lines;
+	const char *line;
+
+	fcntl(STDERR_FILENO, F_SETFL, flags & ~O_NONBLOCK);
+	while (log_dropped() < before + 10 && sent < 100000)
+		log_debug("full", "n=%d", sent++);
+	assert_in_range(sent, 100, 99999);
+	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+	lines = 0;
+	do {
+		line = captured(c);
+		lines += count_lines(line);
+	} while (*line);
+	assert_int_equal(lines + 10, sent);
+	log_info("again", "x=1");
+	line = captured(c);
+	assert_non_null(strstr(line, " warn log-dropped lines=10\n"));
+	assert_non_null(strstr(line, " info again x=1\n"));
+	assert_int_equal(count_lines(line), 2);
+}
+
 static void debug_is_never_limited(void **state)
 {
 	int i;
@@ -268,6 +294,7 @@ int main(void)
 	    CAPTURED(a_line_stays_one_line_and_is_bounded),
 	    CAPTURED(errno_survives_a_line_that_can_not_be_written),
 	    CAPTURED(a_flood_is_counted),
+	    CAPTURED(a_reader_that_does_not_read_stops_nobody),
 	    CAPTURED(debug_is_never_limited),
 	    CAPTURED(threads_do_not_mix_lines),
 	    cmocka_unit_test(outside_text_is_made_safe),
