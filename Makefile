@@ -427,6 +427,8 @@ install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
 	install -m 644 lighttpd.conf lighttpd-cgi.conf nginx.conf \
 		belfry.conf.example dist/belfry.service dist/belfry.socket \
 		$(DESTDIR)$(DOCDIR)/examples
+	install -m 644 dist/prometheus/belfry.rules.yml dist/grafana/belfry.json \
+		$(DESTDIR)$(DOCDIR)/examples
 	install -d $(DESTDIR)$(DOCDIR)/examples/apache
 	install -m 644 apache/*.conf $(DESTDIR)$(DOCDIR)/examples/apache
 

@@ -97,6 +97,11 @@ void answer_json(struct answer *a, int status, struct span json)
 	answer_problem(a, &err);
 }
 
+void answer_text(struct answer *a, const char *type, struct span text)
+{
+	write_body(a, 200, type, text);
+}
+
 void answer_empty(struct answer *a, int status)
 {
 	begin_head(a, status);

@@ -37,6 +37,8 @@ void answer_header(struct answer *a, const char *name, const char *value);
  * header says otherwise), X-Content-Type-Options: nosniff, Content-Length. A
  * body that is too large becomes a problem. */
 void answer_json(struct answer *a, int status, struct span json);
+/* The same with 200 and text of another type. */
+void answer_text(struct answer *a, const char *type, struct span text);
 void answer_empty(struct answer *a, int status); /* 204, 304 */
 /* RFC 9457 from an error: status from the one table; Retry-After with 429 and
  * 503 (unless a header says otherwise); WWW-Authenticate with 401.  What was

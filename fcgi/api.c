@@ -14,6 +14,8 @@
  */
 #include "api.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +25,7 @@
 #include "config.h"
 #include "event.h"
 #include "lib/clock.h"
+#include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/fcgi.h"
@@ -33,6 +36,8 @@
 
 #define BUSY_TIMEOUT_MS		  5000
 #define RETENTION_BUSY_TIMEOUT_MS 100
+#define REQUEST_ID_CHARACTERS                                                  \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 /* When a stream that was refused is to come back. */
 #define BUSY_RETRY_MS 2000
 #define AWAY_RETRY_MS 5000
@@ -51,6 +56,11 @@ int api_open(struct api **out, const struct config *config,
 	}
 	*out = api;
 	return 0;
+}
+
+void api_share(struct api *api, struct metrics *metrics)
+{
+	api->metrics = metrics;
 }
 
 void api_close(struct api *api)
@@ -234,7 +244,7 @@ static void add_cors(const struct api_call *call)
 	answer_header(a, "Access-Control-Allow-Origin", origin);
 	answer_header(a, "Access-Control-Allow-Credentials", "true");
 	answer_header(a, "Access-Control-Expose-Headers",
-		      "ETag, Link, Location, Retry-After");
+		      "ETag, Link, Location, Retry-After, X-Request-Id");
 }
 
 /* Where the database lies is for the log, not for the client. */
@@ -280,8 +290,10 @@ void api_call_fail(struct api_call *call, struct err *err)
 		log = log_warn;
 	else if (status >= 500)
 		log = log_error;
-	log("request", "status=%d error=%s message=%s", status,
-	    err_name(err->code), log_text(text, span_of(err->message)));
+	log("request", "id=%s status=%d error=%s message=%s", call->request_id,
+	    status, err_name(err->code), log_text(text, span_of(err->message)));
+	api_count_connect(call, status);
+	api_count_error(call, err);
 	/* Answered as a stream, and then its transaction failed. */
 	stream_open_free(call->answer->open);
 	call->answer->open = NULL;
@@ -291,6 +303,39 @@ void api_call_fail(struct api_call *call, struct err *err)
 	answer_problem_status(call->answer, status, err);
 }
 
+/* By which the log lines of this request are found: the one that the web server
+ * or the client gave, if it is of a form that can stand in a log. */
+static void set_request_id(struct api_exchange *exchange)
+{
+	const char *given =
+	    request_param(exchange->request, "HTTP_X_REQUEST_ID");
+	uint64_t random;
+
+	if (exchange->id[0])
+		return; /* its second half */
+	if (given && *given && strlen(given) < sizeof(exchange->id) &&
+	    !given[strspn(given, REQUEST_ID_CHARACTERS)]) {
+		strcpy(exchange->id, given);
+		return;
+	}
+	crypto_random(&random, sizeof(random));
+	snprintf(exchange->id, sizeof(exchange->id), "%016" PRIx64, random);
+}
+
+static void log_answered(const struct api_call *call)
+{
+	char method[LOG_TEXT_BYTES], user[LOG_TEXT_BYTES];
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	log_debug(
+	    "request", "id=%s status=%d method=%s route=\"%s\" user=%s",
+	    call->request_id, call->answer->status,
+	    log_text(method, call->method),
+	    call->route ? call->route->pattern : "",
+	    log_text(user, call->who ? identity_user(call->who) : SPAN_NONE));
+}
+
 void api_call_init(struct api_call *call, struct api *api,
 		   struct api_exchange *exchange)
 {
@@ -298,6 +343,7 @@ void api_call_init(struct api_call *call, struct api *api,
 	const char *method = request_param(request, "REQUEST_METHOD");
 	const char *query = request_param(request, "QUERY_STRING");
 
+	set_request_id(exchange);
 	*call = (struct api_call){
 	    .api = api,
 	    .config = api->config,
@@ -308,9 +354,11 @@ void api_call_init(struct api_call *call, struct api *api,
 	    .method = span_of(method ? method : ""),
 	    .query = span_of(query ? query : ""),
 	    .now_ms = clock_wall_ms(),
+	    .request_id = exchange->id,
 	    .answer = exchange->answer,
 	};
 	call->answer->head_only = is_method(call, "HEAD");
+	answer_header(call->answer, "X-Request-Id", call->request_id);
 	add_cors(call);
 }
 
@@ -330,6 +378,10 @@ enum api_next api_handle(struct api *api, struct api_exchange *exchange)
 	result = run(&call, &err);
 	if (result < 0)
 		api_call_fail(&call, &err);
+	else if (result == 0)
+		log_answered(&call);
+	if (result == 0 && call.answer->open)
+		api_count_connect(&call, 200);
 	if (api->db)
 		db_rollback(api->db);
 	api_check_database(api, &err);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth.h"
+#include "stream_open.h"
 
 struct answer;
 struct auth;
@@ -17,13 +18,15 @@ struct config;
 struct db;
 struct err;
 struct identity;
+struct metrics;
 struct registry;
 struct request;
 struct retention;
 struct retention_step;
 
-#define API_BODY_MAX_BYTES  (8u * 1024 * 1024)
-#define API_QUERY_MAX_BYTES 4096u
+#define API_BODY_MAX_BYTES   (8u * 1024 * 1024)
+#define API_QUERY_MAX_BYTES  4096u
+#define API_REQUEST_ID_BYTES STREAM_OPEN_ID_BYTES
 
 struct api;
 
@@ -31,12 +34,15 @@ struct api;
 int api_open(struct api **out, const struct config *config,
 	     struct registry *registry, int cache_kib, struct err *err);
 void api_close(struct api *api); /* NULL is fine */
+/* What all threads count into; without it nothing is counted. */
+void api_share(struct api *api, struct metrics *metrics);
 
 /* One request and its answer.  The caller's; zeroed but for the first two. */
 struct api_exchange {
 	const struct request *request;
 	struct answer *answer; /* initialised */
 	struct identity who;   /* between the halves of one that writes */
+	char id[API_REQUEST_ID_BYTES];
 	struct api_exchange *next;
 };
 

@@ -99,6 +99,7 @@ bool api_is_json_type(const char *content_type);
 struct api {
 	const struct config *config;
 	struct registry *registry;
+	struct metrics *metrics; /* NULL: nothing is counted */
 	struct auth *auth;
 	struct db *db; /* NULL: to be opened */
 	int cache_kib;
@@ -122,6 +123,7 @@ struct api_call {
 				       copying the struct and zeroing this */
 	struct span method;	    /* "GET" */
 	struct span query;	    /* raw query string, never SPAN_NONE */
+	const char *request_id;	    /* X-Request-Id, of the client or ours */
 	int64_t id;		    /* {id} of the route, or 0 */
 	int64_t now_ms;
 	bool in_savepoint; /* of the group's transaction */
@@ -172,6 +174,13 @@ int api_put_row(const struct api_call *call, int64_t id, struct buf *json,
 /* "<base path>/<id>" as the header Location. */
 void api_location(const struct api_call *call, int64_t id);
 
+/* ---- counting: api_metrics.c ---- */
+
+/* A request for a stream was answered so. */
+void api_count_connect(const struct api_call *call, int status);
+/* The database failed it. */
+void api_count_error(const struct api_call *call, const struct err *err);
+
 /* ---- handlers ---- */
 
 int api_list(struct api_call *call, struct err *err);
@@ -186,5 +195,6 @@ int api_ticket(struct api_call *call, struct err *err);
 int api_healthz(struct api_call *call, struct err *err);
 int api_readyz(struct api_call *call, struct err *err);
 int api_stream(struct api_call *call, struct err *err);
+int api_metrics(struct api_call *call, struct err *err);
 
 #endif

@@ -24,6 +24,7 @@ static const struct api_route routes[] = {
     {METHOD_POST, "/ticket", SCOPE_READ, api_ticket},
     {METHOD_GET, "/healthz", 0, api_healthz},
     {METHOD_GET, "/readyz", 0, api_readyz},
+    {METHOD_GET, "/metrics", SCOPE_ADMIN, api_metrics},
     {METHOD_GET, "/{id}", SCOPE_READ, api_get},
     {METHOD_PATCH, "/{id}", SCOPE_READ | SCOPE_PUBLISH, api_patch},
     {METHOD_DELETE, "/{id}", SCOPE_READ | SCOPE_PUBLISH, api_delete},

@@ -6,6 +6,7 @@
  * goes on from the cursor.  A cursor is never a 4xx: native EventSource would
  * stop for good, so it is answered in band.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/fcgi.h"
 #include "lib/mem.h"
+#include "metrics.h"
 #include "registry.h"
 #include "sse.h"
 #include "store.h"
@@ -140,6 +142,8 @@ static struct stream_open *make_open(struct api_call *call,
 	open->registry = call->registry;
 	open->place = *place;
 	open->min_priority = wish->min_priority;
+	snprintf(open->request_id, sizeof(open->request_id), "%s",
+		 call->request_id);
 	open->poll = wish->poll;
 	return open;
 }
@@ -153,6 +157,14 @@ static int read_types(const struct api_call *call, struct wish *wish,
 		return -1;
 	wish->types = wish->text.len ? span_dup(buf_span(&wish->text)) : NULL;
 	return 0;
+}
+
+static enum metric resume_metric(const struct wish *wish, bool good,
+				 enum journal_reset why)
+{
+	if (!good)
+		return METRIC_RESUME_RESET + (unsigned)why;
+	return wish->has_cursor ? METRIC_RESUME_RESUMED : METRIC_RESUME_NONE;
 }
 
 /* Everything is checked: the answer is a stream. */
@@ -176,6 +188,7 @@ static void start(struct api_call *call, struct wish *wish,
 	good = resolve(wish, head, &open->cursor, &why);
 	c.resumed = good && wish->has_cursor;
 	c.from = good ? open->cursor : SSE_NO_ID;
+	metrics_add(call->api->metrics, resume_metric(wish, good, why), 1);
 	open->checked = head->seq;
 	open->types = wish->types;
 	wish->types = NULL;

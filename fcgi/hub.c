@@ -113,8 +113,9 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 		hub_kill_stream(hub, s);
 		goto out;
 	}
-	log_info("stream-open", "user=%s streams=%u",
+	log_info("stream-open", "id=%s user=%s streams=%u", open->request_id,
 		 log_text(text, identity_user(&open->identity)), hub->count);
+	hub_tell(hub, s, "connected");
 	/* The cursor is taken and the stream in the index before anything is
 	 * read for it: no row falls between replay and live. */
 	frame = frame_new(request_id, FRAME_NO_CURSOR, first);
@@ -178,6 +179,11 @@ void hub_drain(struct hub *hub)
 		DL_FOREACH2 (user->streams, s, user_next)
 			hub_end_stream(hub, s, EVENT_CLOSE_SHUTDOWN);
 	}
+}
+
+void hub_share(struct hub *hub, struct metrics *metrics)
+{
+	hub->metrics = metrics;
 }
 
 unsigned hub_streams(const struct hub *hub)

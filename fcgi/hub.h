@@ -17,6 +17,7 @@ struct err;
 struct hub;
 struct journal;
 struct loop;
+struct metrics;
 struct registry;
 struct stream_open;
 
@@ -26,6 +27,9 @@ struct hub *hub_new(const struct config *config, struct loop *loop,
  * before that where there will be some. */
 void hub_follow(struct hub *hub);
 void hub_close(struct hub *hub); /* NULL is fine */
+
+/* What happens is counted there; without it nothing is. */
+void hub_share(struct hub *hub, struct metrics *metrics);
 
 struct journal *hub_journal(struct hub *hub);
 

@@ -19,6 +19,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "metrics.h"
 #include "registry.h"
 #include "store.h"
 
@@ -83,6 +84,9 @@ static bool take_row(struct journal_sink *sink, const struct journal_row *row)
 	struct user *user = NULL;
 
 	hub->page_seen++;
+	if (journal_is_watcher(hub->journal))
+		metrics_add(hub->metrics, METRIC_EVENT + (unsigned)row->action,
+			    1);
 	if (row->action == JOURNAL_SESSION_ENDED ||
 	    row->action == JOURNAL_TOKEN_ENDED)
 		end_credential(hub, row);
@@ -97,6 +101,7 @@ static bool take_row(struct journal_sink *sink, const struct journal_row *row)
 	r->len = hub->payload.len - r->offset;
 	r->user = user;
 	r->id = row->id;
+	r->at = row->at;
 	r->notification_id = row->notification_id;
 	r->action = row->action;
 	r->next = -1;
@@ -242,6 +247,7 @@ static void send_to(struct hub *hub, struct stream *s, const int *indexes,
 	}
 	if (wanted)
 		hub_send(hub, s, frames, wanted);
+	hub->page_sent += wanted;
 }
 
 static void send_page(struct hub *hub)
@@ -324,6 +330,17 @@ static void page_rows_end(struct journal_sink *sink, struct db *db)
 	note_all_hidden(hub, db);
 }
 
+/* How long after they were made were these rows written? */
+static void count_page(struct hub *hub)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	for (int i = 0; i < hub->row_count; i++)
+		metrics_lag(hub->metrics, now_ms - hub->rows[i].at);
+	metrics_add(hub->metrics, METRIC_DELIVERED, hub->page_sent);
+	hub->page_sent = 0;
+}
+
 static void page_end(struct journal_sink *sink, int64_t position)
 {
 	struct hub *hub = hub_of(sink);
@@ -331,6 +348,7 @@ static void page_end(struct journal_sink *sink, int64_t position)
 	/* Who is cut off from here on keeps a cursor of its own. */
 	if (hub->row_count) {
 		send_page(hub);
+		count_page(hub);
 		forget_page(hub);
 	}
 	hub->page_seen = 0;

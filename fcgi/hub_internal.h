@@ -38,7 +38,7 @@ struct page_row {
 	struct user *user;	      /* NULL: everyone */
 	size_t offset, len;	      /* in hub.payload, without its end */
 	size_t type_offset, type_len; /* in hub.types */
-	int64_t id, notification_id, priority;
+	int64_t id, notification_id, priority, at;
 	enum journal_action action;
 	struct frame *frame;
 	int next; /* row of the same user, or -1 */
@@ -49,6 +49,7 @@ struct hub {
 	struct loop *loop;
 	struct registry *registry;
 	struct journal *journal;
+	struct metrics *metrics;
 	struct journal_sink sink;
 	struct loop_hook hook;
 	struct loop_timer quiet_timer, sweep_timer;
@@ -66,6 +67,7 @@ struct hub {
 	struct page_row rows[JOURNAL_PAGE_ROWS];
 	int row_count;
 	int page_seen;
+	unsigned page_sent;   /* frames, to all streams */
 	unsigned page_writes; /* about how many the page will take */
 	bool page_full;
 	struct buf payload, types;
@@ -95,6 +97,8 @@ void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state);
 void hub_end_stream(struct hub *hub, struct stream *s, enum event_close reason);
 /* The response ends without a farewell (poll mode). */
 void hub_finish_stream(struct hub *hub, struct stream *s);
+/* The log line for people: "[SSE] User alice connected. Total …". */
+void hub_tell(const struct hub *hub, const struct stream *s, const char *what);
 /* No more of it: unwatched now, freed at the end of the turn. */
 void hub_kill_stream(struct hub *hub, struct stream *s);
 

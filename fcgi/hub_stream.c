@@ -16,6 +16,8 @@
 #include "lib/crypto.h"
 #include "lib/fcgi.h"
 #include "lib/log.h"
+#include "lib/utf8.h"
+#include "metrics.h"
 #include "registry.h"
 
 #define NS_PER_MS	    1000000
@@ -32,10 +34,19 @@ uint32_t hub_stream_events(const struct stream *s)
 	return s->request_id == FCGI_NO_RECORDS ? 0 : EVENTS_READING;
 }
 
+static bool is_behind(unsigned state)
+{
+	return state == STREAM_LAGGING || state == STREAM_BLOCKED;
+}
+
 void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state)
 {
 	if (s->state == state)
 		return;
+	metrics_lagging(hub->metrics,
+			(int)is_behind(state) - (int)is_behind(s->state));
+	if (state == STREAM_BLOCKED)
+		metrics_add(hub->metrics, METRIC_BLOCKED, 1);
 	if (s->state == STREAM_LAGGING)
 		DL_DELETE2(hub->lagging, s, lag_prev, lag_next);
 	if (s->state == STREAM_AHEAD)
@@ -56,6 +67,16 @@ void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state)
 			: hub_stream_events(s));
 }
 
+void hub_tell(const struct hub *hub, const struct stream *s, const char *what)
+{
+	char name[LOG_TEXT_BYTES];
+
+	utf8_line(name, sizeof(name),
+		  (struct span){s->user->id, s->user->id_len});
+	log_info("[SSE]", "User %s %s. Total connections: %u", name, what,
+		 registry_streams(hub->registry));
+}
+
 static void forget_stream(struct loop_deferred *deferred)
 {
 	struct stream *s = CONTAINER_OF(deferred, struct stream, deferred);
@@ -73,6 +94,8 @@ void hub_kill_stream(struct hub *hub, struct stream *s)
 
 	if (s->state == STREAM_DEAD)
 		return;
+	if (s->state < STREAM_ENDING)
+		metrics_add(hub->metrics, METRIC_END_GONE, 1);
 	hub_set_state(hub, s, STREAM_DEAD);
 	loop_unwatch(hub->loop, &s->io);
 	close(s->fd);
@@ -82,6 +105,7 @@ void hub_kill_stream(struct hub *hub, struct stream *s)
 	log_info("stream-close", "user=%s streams=%u",
 		 log_text(text, (struct span){s->user->id, s->user->id_len}),
 		 hub->count);
+	hub_tell(hub, s, "disconnected");
 	s->deferred.run = forget_stream;
 	loop_defer(hub->loop, &s->deferred);
 }
@@ -142,14 +166,17 @@ enum stream_state hub_place_of(const struct hub *hub, const struct stream *s)
 /* ---- ends ---- */
 
 /* The last events (may be none) and the end of the response. */
-static void end_with(struct hub *hub, struct stream *s, struct span last)
+static void end_with(struct hub *hub, struct stream *s, struct span last,
+		     enum metric why)
 {
 	struct buf b;
 	struct frame *frame;
 
 	if (s->state >= STREAM_ENDING)
 		return;
+	metrics_add(hub->metrics, why, 1);
 	if (s->state == STREAM_BLOCKED) {
+		hub_set_state(hub, s, STREAM_ENDING);
 		hub_kill_stream(hub, s);
 		return;
 	}
@@ -165,7 +192,7 @@ static void end_with(struct hub *hub, struct stream *s, struct span last)
 
 void hub_finish_stream(struct hub *hub, struct stream *s)
 {
-	end_with(hub, s, SPAN(""));
+	end_with(hub, s, SPAN(""), s->poll ? METRIC_END_POLL : METRIC_END_GONE);
 }
 
 static int64_t retry_after(const struct hub *hub, enum event_close reason)
@@ -196,7 +223,7 @@ void hub_end_stream(struct hub *hub, struct stream *s, enum event_close reason)
 
 	buf_init(&event, 1024);
 	event_put_close(&event, reason, retry_after(hub, reason));
-	end_with(hub, s, buf_span(&event));
+	end_with(hub, s, buf_span(&event), METRIC_END + (unsigned)reason);
 	buf_fini(&event);
 }
 

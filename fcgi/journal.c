@@ -45,6 +45,7 @@
 #define REOPEN_MAX_NS	  1000000000
 #define MOMENT_NS	  100000000 /* a file that is being replaced */
 #define NS_PER_MS	  1000000
+#define AT_COLUMN	  (JOURNAL_NONCE_COLUMN + 1 + NOTIFICATION_COLUMNS)
 
 static const char *const action_names[] = {
     "created",	"updated",	 "read",	"unread", "deleted",
@@ -351,6 +352,7 @@ static int read_rows(struct journal *j, struct db_stmt *s, struct err *err)
 			journal_row_from(&row, s);
 		else
 			journal_row_head_from(&row, s);
+		row.at = db_int(s, AT_COLUMN);
 		if (row.action == JOURNAL_EPOCH)
 			j->foreign_epoch = j->wake_all = true;
 		if (!j->sink->row(j->sink, &row) || j->foreign_epoch ||

@@ -54,6 +54,7 @@ struct journal_row {
 	int64_t id;
 	struct span user_id;
 	enum journal_action action;
+	int64_t at;		 /* when, Unix ms; of the tail only */
 	int64_t notification_id; /* all-read: the watermark; *-ended: the
 				    session or token */
 	bool has_notification; /* created and updated: it is still there, still

@@ -24,6 +24,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/systemd.h"
+#include "metrics.h"
 #include "registry.h"
 #include "server_internal.h"
 
@@ -212,6 +213,10 @@ static void sweep(struct loop_timer *timer)
 		       loop_now_ns(server->loop) + SWEEP_MS * NS_PER_MS);
 	conn_sweep(server, loop_now_ns(server->loop));
 	trim(server);
+	metrics_tick(server->metrics);
+	metrics_add(server->metrics, METRIC_LOG_DROPPED,
+		    log_dropped() - server->log_dropped);
+	server->log_dropped = log_dropped();
 }
 
 static void drain_over(struct loop_timer *timer)
@@ -286,22 +291,28 @@ static void start_timer(struct server *server, struct loop_timer *timer,
 static int build(struct server *server, struct err *err)
 {
 	const bool one_request = server->config->host != CONFIG_HOST_ANY;
+	struct metrics *metrics = metrics_new(server->config->database);
 	const struct workers_options readers = {
 	    .threads = one_request ? 0 : server->config->workers,
-	    .cache_kib = READER_CACHE_KIB};
+	    .cache_kib = READER_CACHE_KIB,
+	    .metrics = metrics};
 	const struct workers_options writer = {.threads = 1,
 					       .run_group = conn_write_group,
-					       .group_max = GROUP_MAX};
+					       .group_max = GROUP_MAX,
+					       .metrics = metrics};
 
 	const struct registry_options options = {
 	    server->config->database, server->config->max_streams,
 	    server->config->max_streams_per_user};
 
+	server->metrics = metrics;
+	metrics_tick(metrics);
 	server->registry = registry_new(&options);
 	if (loop_open(&server->loop, err) < 0 ||
 	    loop_on_signal(server->loop, on_signal, server, err) < 0)
 		return -1;
 	server->hub = hub_new(server->config, server->loop, server->registry);
+	hub_share(server->hub, metrics);
 	/* One request may need none of it. */
 	if (!server->single)
 		hub_follow(server->hub);
@@ -347,6 +358,7 @@ static void take_apart(struct server *server)
 	hub_close(server->hub);
 	loop_close(server->loop);
 	registry_free(server->registry);
+	metrics_free(server->metrics);
 }
 
 static struct server *new_server(const struct config *config)

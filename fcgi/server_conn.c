@@ -23,6 +23,7 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/peer.h"
+#include "metrics.h"
 #include "server_internal.h"
 
 #define READ_MAX_NS  INT64_C(30000000000)
@@ -77,6 +78,8 @@ static void answered(struct conn *c)
 {
 	request_free(c->request);
 	c->request = NULL;
+	metrics_add(c->server->metrics,
+		    METRIC_ANSWER + (unsigned)c->answer.status / 100 - 1, 1);
 	if (!c->answer.open) {
 		buf_init(&c->out, OUT_MAX);
 		fcgi_put_stdout(&c->out, c->request_id,

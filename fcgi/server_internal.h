@@ -18,6 +18,7 @@
 
 struct config;
 struct hub;
+struct metrics;
 struct registry;
 struct upkeep;
 
@@ -30,6 +31,8 @@ struct server {
 	struct workers *writer; /* one thread that writes for all; NULL where
 				   there is one request at a time */
 	struct upkeep *upkeep;
+	struct metrics *metrics;
+	unsigned long log_dropped; /* as counted */
 	struct loop_io listen_io;
 	struct loop_hook hook;
 	struct loop_timer accept_timer, sweep_timer, sessions_timer,

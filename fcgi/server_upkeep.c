@@ -21,6 +21,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "metrics.h"
 #include "retention.h"
 #include "server_internal.h"
 
@@ -101,6 +102,7 @@ static void upkeep_done(struct loop_mail *mail)
 {
 	struct upkeep *u = CONTAINER_OF(mail, struct upkeep, mail);
 	struct server *server = u->server;
+	struct metrics *metrics = server->metrics;
 	bool more = u->result > 0;
 
 	u->busy = false;
@@ -108,10 +110,14 @@ static void upkeep_done(struct loop_mail *mail)
 	u->own = 0;
 	for (int i = 0; i < RETENTION_KINDS; i++) {
 		u->total[i] += u->step.removed[i];
+		metrics_add(metrics, METRIC_PRUNED + (unsigned)i,
+			    (uint64_t)u->step.removed[i]);
 		/* A receipt or event that goes makes no event. */
 		if (i < RETENTION_RECEIPTS)
 			u->own += u->step.removed[i];
 	}
+	if (more)
+		metrics_add(metrics, METRIC_PRUNE_STEPS, 1);
 	if (u->own)
 		journal_own_commit(hub_journal(server->hub));
 	if (!more)

@@ -11,6 +11,8 @@
 #include "lib/buf.h"
 #include "registry.h"
 
+#define STREAM_OPEN_ID_BYTES 65
+
 struct stream_open {
 	struct registry *registry;
 	struct registry_place place; /* there; the hub takes it over */
@@ -21,6 +23,7 @@ struct stream_open {
 	char *types;	      /* ?type=a,b as given, or NULL */
 	int64_t min_priority; /* 0: all */
 	bool poll;	      /* end after the first that is due */
+	char request_id[STREAM_OPEN_ID_BYTES]; /* for the log */
 	bool due; /* the first bytes already hold something that is */
 };
 

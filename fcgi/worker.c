@@ -82,6 +82,16 @@ void workers_submit(struct workers *pool, struct job *job)
 	pthread_cond_signal(&pool->more);
 }
 
+static int open_api(struct api **out, const struct workers *pool,
+		    const struct config *config, struct registry *registry,
+		    struct err *err)
+{
+	if (api_open(out, config, registry, pool->options.cache_kib, err) < 0)
+		return -1;
+	api_share(*out, pool->options.metrics);
+	return 0;
+}
+
 int workers_start(struct workers **out, const struct workers_options *options,
 		  const struct config *config, struct registry *registry,
 		  struct err *err)
@@ -93,7 +103,7 @@ int workers_start(struct workers **out, const struct workers_options *options,
 	pool->last = &pool->first;
 	pool->options = *options;
 	if (!options->threads &&
-	    api_open(&pool->own, config, registry, options->cache_kib, err) < 0)
+	    open_api(&pool->own, pool, config, registry, err) < 0)
 		goto fail;
 	pool->workers = mem_array(options->threads, sizeof(*pool->workers));
 	for (unsigned i = 0; i < options->threads; i++) {
@@ -101,8 +111,7 @@ int workers_start(struct workers **out, const struct workers_options *options,
 		int rc;
 
 		w->pool = pool;
-		if (api_open(&w->api, config, registry, options->cache_kib,
-			     err) < 0)
+		if (open_api(&w->api, pool, config, registry, err) < 0)
 			goto fail;
 		rc = pthread_create(&w->thread, NULL, work, w);
 		if (rc != 0) {

@@ -13,6 +13,7 @@ struct api;
 struct config;
 struct err;
 struct registry;
+struct metrics;
 struct workers;
 
 struct job {
@@ -27,6 +28,7 @@ struct workers_options {
 	void (*run_group)(struct job *list, struct api *api);
 	unsigned group_max;
 	int cache_kib; /* of each database connection: see db_options */
+	struct metrics *metrics;
 };
 
 /* Starts the threads (signals must be blocked already). */

@@ -17,7 +17,7 @@ SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
             WHEN n.read_at > 0 THEN n.read_at
             WHEN n.read_at IS NULL AND n.id <= m.read_through
             THEN m.read_at END,
-       n.expires_at
+       n.expires_at, e.at
 FROM events AS e
 LEFT JOIN notifications AS n
   ON n.id = e.notification_id AND e.action IN ('created', 'updated')

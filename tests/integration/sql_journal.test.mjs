@@ -55,6 +55,7 @@ test('a page: the columns', async () => {
 	const found = await query(file, 'journal_page', { last: 3, limit: 9, now: NOW });
 	assert.equal(found.length, 1);
 	const [, , , , nonce, ...rest] = found[0];
+	assert.match(rest.pop(), /^\d{13}$/); // when it happened
 	assert.deepEqual(await query(file, 'journal_row_at', { id: 3 }), [[nonce]]);
 	assert.deepEqual(found[0].slice(0, 4), ['3', 'alice', 'updated', '1']);
 	assert.deepEqual(rest, ['1', 'alice', 'info', 'one', 'text', '{}', '/x', '5',
