@@ -179,7 +179,7 @@ function assertCors(answer, listed) {
 	);
 	assert.equal(
 		h['access-control-expose-headers'],
-		listed ? 'ETag, Link, Location, Retry-After' : undefined,
+		listed ? 'ETag, Link, Location, Retry-After, X-Request-Id' : undefined,
 	);
 }
 

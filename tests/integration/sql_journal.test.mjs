@@ -40,7 +40,11 @@ function told(found) {
 }
 
 const page = async (file, last = 0, limit = 500) =>
-	told(await query(file, 'journal_page', { last, limit, now: NOW }));
+	told(
+		(await query(file, 'journal_page', { last, limit, now: NOW })).map((row) =>
+			row.slice(0, -1), // when it happened
+		),
+	);
 const replay = async (file, user, from = 0, through = 2 ** 40, limit = 500) =>
 	told(
 		await query(file, 'replay_page', {
