@@ -71,6 +71,8 @@ void hub_tell(const struct hub *hub, const struct stream *s, const char *what)
 {
 	char name[LOG_TEXT_BYTES];
 
+	if (!log_enabled(LOG_LEVEL_INFO))
+		return; /* the sum costs 10 µs with 10,000 streams */
 	utf8_line(name, sizeof(name),
 		  (struct span){s->user->id, s->user->id_len});
 	log_info("[SSE]", "User %s %s. Total connections: %u", name, what,
