@@ -89,7 +89,6 @@ static void what_is_not_there_is_not_found(void **state)
 	    "/Stream",
 	    "/stream/",
 	    "/stats",
-	    "/metrics",
 	    "/../7",
 	    "/{id}",
 	};
