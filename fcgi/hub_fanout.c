@@ -38,9 +38,8 @@ static struct hub *hub_of(struct journal_sink *sink)
 }
 
 /* A session or token is over: its streams end at once. */
-static void end_credential(struct hub *hub, const struct journal_row *row)
+static void end_credential(struct user *user, const struct journal_row *row)
 {
-	struct user *user = hub_find_user(hub, row->user_id);
 	enum credential credential = row->action == JOURNAL_SESSION_ENDED
 					 ? CREDENTIAL_SESSION
 					 : CREDENTIAL_TOKEN;
@@ -51,7 +50,7 @@ static void end_credential(struct hub *hub, const struct journal_row *row)
 	DL_FOREACH2 (user->streams, s, user_next)
 		if (s->credential == credential &&
 		    s->credential_id == row->notification_id)
-			hub_end_stream(hub, s, EVENT_CLOSE_SESSION);
+			hub_end_stream(s->hub, s, EVENT_CLOSE_SESSION);
 }
 
 static void chain(struct user *user, struct page_row *rows, int index)
@@ -67,33 +66,33 @@ static void chain(struct user *user, struct page_row *rows, int index)
 	user->page_last = index;
 }
 
+/* The one look-up of this row: take_row comes next. */
 static bool wants(struct journal_sink *sink, struct span user_id)
 {
 	struct hub *hub = hub_of(sink);
 
+	hub->row_user = NULL;
 	if (span_equal_text(user_id, NOTIFICATION_EVERYONE))
-		return hub->users != NULL;
-	return hub_find_user(hub, user_id) != NULL;
+		return hub->row_wanted = hub->users != NULL;
+	hub->row_user = hub_find_user(hub, user_id);
+	return hub->row_wanted = hub->row_user != NULL;
 }
 
 static bool take_row(struct journal_sink *sink, const struct journal_row *row)
 {
 	struct hub *hub = hub_of(sink);
-	bool everyone = span_equal_text(row->user_id, NOTIFICATION_EVERYONE);
 	struct page_row *r = &hub->rows[hub->row_count];
-	struct user *user = NULL;
+	struct user *user = hub->row_user;
 
 	hub->page_seen++;
 	if (journal_is_watcher(hub->journal))
 		metrics_add(hub->metrics, METRIC_EVENT + (unsigned)row->action,
 			    1);
+	if (!hub->row_wanted)
+		return true;
 	if (row->action == JOURNAL_SESSION_ENDED ||
 	    row->action == JOURNAL_TOKEN_ENDED)
-		end_credential(hub, row);
-	if (!everyone)
-		user = hub_find_user(hub, row->user_id);
-	if (everyone ? !hub->users : !user)
-		return true;
+		end_credential(user, row);
 	memset(r, 0, sizeof(*r));
 	r->offset = hub->payload.len;
 	if (!event_begin_row(&hub->payload, row))

@@ -66,6 +66,8 @@ struct hub {
 	/* the page being fanned out */
 	struct page_row rows[JOURNAL_PAGE_ROWS];
 	int row_count;
+	struct user *row_user; /* whose row is being read; NULL: everyone's */
+	bool row_wanted;
 	int page_seen;
 	unsigned page_sent;   /* frames, to all streams */
 	unsigned page_writes; /* about how many the page will take */

@@ -83,7 +83,8 @@ const char *journal_reset_name(enum journal_reset reason);
  * streams) must not hold a snapshot, or no checkpoint of anybody gets through.
  */
 struct journal_sink {
-	/* Does anybody listen to this user? */
+	/* Does anybody listen to this user?  Asked once for each row, just
+	 * before the row. */
 	bool (*wants)(struct journal_sink *sink, struct span user_id);
 	/* A row; without its notification where nobody wants it.
 	 * false: the page is full; the row is taken, the next page follows */

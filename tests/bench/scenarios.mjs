@@ -51,6 +51,29 @@ const publishedPerSecond = {
 	of: (r) => r.publisher.answered / r.publisher.seconds,
 };
 
+// How long clients were away, as each of them saw it.
+const back = [
+	{
+		key: 'backP50Ms',
+		title: 'a client is back after, p50',
+		unit: 'ms',
+		of: (r) => r.back?.p50Ms,
+	},
+	{
+		key: 'backP99Ms',
+		title: 'a client is back after, p99',
+		unit: 'ms',
+		of: (r) => r.back?.p99Ms,
+	},
+];
+const lost = {
+	key: 'lost',
+	title: 'lost',
+	unit: '',
+	noRatio: true,
+	of: (r) => r.lost,
+};
+
 function paced(streams, rate, seconds) {
 	return {
 		id: `S1-${streams}`,
@@ -255,21 +278,7 @@ export const scenarios = [
 		to: 'everyone',
 		ways: ['sql'],
 		options: () => ({ rate: 20, messages: 120, cutAt: [2000, 4000] }),
-		metrics: [
-			{
-				key: 'backMs',
-				title: 'client back after, p99',
-				unit: 'ms',
-				of: (r) => r.back?.p99Ms,
-			},
-			{
-				key: 'lost',
-				title: 'lost',
-				unit: '',
-				noRatio: true,
-				of: (r) => r.lost,
-			},
-		],
+		metrics: [...back, lost],
 	},
 	{
 		id: 'killed',
@@ -294,13 +303,8 @@ export const scenarios = [
 				unit: 'ms',
 				of: (r) => r.allBackMs,
 			},
-			{
-				key: 'lost',
-				title: 'lost',
-				unit: '',
-				noRatio: true,
-				of: (r) => r.lost,
-			},
+			...back,
+			lost,
 		],
 	},
 ];

@@ -103,20 +103,26 @@ function bars(data, summary, scenario, key) {
 		}));
 }
 
+// With which metric which histogram of the load tool is drawn.
+const DISTRIBUTIONS = [
+	['p99Ms', 'latency', 'latency'],
+	['backP99Ms', 'back', 'away for'],
+];
+
 // One line per server: its first way, the run in the middle.
-function latencies(data, scenario) {
+function distributions(data, scenario, key) {
 	return data.servers.flatMap(({ name, title }) => {
 		const runs = data.runs.filter(
 			(run) =>
 				run.scenario === scenario.id &&
 				run.server === name &&
-				run.report.latency,
+				run.report[key],
 		);
 		if (!runs.length) return [];
 		const mine = runs.filter((run) => run.way === runs[0].way);
-		mine.sort((a, b) => a.report.latency.p99Ms - b.report.latency.p99Ms);
-		const { latency } = mine[mine.length >> 1].report;
-		return [{ label: title, colour: COLOURS[name], histogram: latency }];
+		mine.sort((a, b) => a.report[key].p99Ms - b.report[key].p99Ms);
+		const histogram = mine[mine.length >> 1].report[key];
+		return [{ label: title, colour: COLOURS[name], histogram }];
 	});
 }
 
@@ -133,12 +139,14 @@ export function plots(data, summary) {
 				list,
 			);
 		}
-		const lines = latencies(data, scenario);
-		if (scenario.metrics.some((m) => m.key === 'p99Ms') && lines.length)
-			files[`${scenario.id}-latency.svg`] = distribution(
-				`${scenario.title}: latency`,
-				lines,
-			);
+		for (const [metric, key, what] of DISTRIBUTIONS) {
+			const lines = distributions(data, scenario, key);
+			if (scenario.metrics.some((m) => m.key === metric) && lines.length)
+				files[`${scenario.id}-${key}.svg`] = distribution(
+					`${scenario.title}: ${what}`,
+					lines,
+				);
+		}
 	}
 	return files;
 }

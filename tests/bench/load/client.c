@@ -203,6 +203,16 @@ static void take_event(void *context, const struct sse_event *e)
 		histogram_add(&load->caught_up, now - load->begin_ns);
 }
 
+/* While streams are being opened all that counts is that they are; later a
+ * client waits as long as the server has told it, as an EventSource does. */
+static int64_t again_after(const struct client *c)
+{
+	const struct load *load = c->load;
+
+	return load->begin_ns && load->options->reconnect ? c->retry_ms
+							  : REFUSED_AGAIN_MS;
+}
+
 static void refuse(struct client *c)
 {
 	struct load *load = c->load;
@@ -211,7 +221,7 @@ static void refuse(struct client *c)
 	if (!load->refusal[0])
 		snprintf(load->refusal, sizeof(load->refusal), "status %d",
 			 c->http.status);
-	client_drop(c, REFUSED_AGAIN_MS);
+	client_drop(c, again_after(c));
 }
 
 /* Bytes of the head; 0: no more to do with these bytes. */
@@ -251,9 +261,8 @@ static void server_ended(struct client *c)
 	int64_t again = load->options->reconnect ? c->retry_ms : -1;
 
 	c->load->ended++;
-	/* Until it begins all that counts is that they are open. */
 	if (c->state != CLIENT_OPEN || !load->begin_ns)
-		again = REFUSED_AGAIN_MS;
+		again = again_after(c);
 	client_drop(c, again);
 }
 
@@ -301,7 +310,7 @@ void client_event(struct client *c, uint32_t events)
 {
 	if (c->state == CLIENT_CONNECTING) {
 		if (events & (EPOLLERR | EPOLLHUP)) {
-			client_drop(c, REFUSED_AGAIN_MS);
+			client_drop(c, again_after(c));
 			return;
 		}
 		watch(c, EPOLL_CTL_MOD, EPOLLIN);
