@@ -251,6 +251,8 @@ test('every query runs from an index, and sorts nothing', async () => {
 	for (const [name, query] of queries()) {
 		// Counts them all, as its purpose is, once in a while.
 		if (name === 'retention_count_events') continue;
+		// SQLite's list of tables, which has no index and a hundred rows.
+		if (/\bFROM sqlite_master\b/.test(query)) continue;
 		const text = await plan(file, query);
 		assert.doesNotMatch(text, /TEMP B-TREE/, `${name}\n${text}`);
 		if (!ends.test(query)) assert.doesNotMatch(text, big, `${name}\n${text}`);

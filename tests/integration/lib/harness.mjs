@@ -292,7 +292,7 @@ class Server {
 			// lighttpd starts the next one when a request asks for it
 			await this.request('GET', '/healthz').catch(() => {});
 			return null;
-		});
+		}, () => `there are: ${this.responders}; the log:\n${this.log()}`);
 	}
 
 	// kill -9; lighttpd starts another one.

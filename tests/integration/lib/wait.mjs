@@ -25,13 +25,15 @@ export function waiting(what, describe, start) {
 	});
 }
 
-// Waits for a condition that nothing announces (a process, a file).
-export async function poll(what, check) {
+// Waits for a condition that nothing announces (a process, a file).  When it does
+// not come, the error has what describe() says of how things are.
+export async function poll(what, check, describe = () => '') {
 	const deadline = Date.now() + HANG_MS;
 	for (;;) {
 		const value = await check();
 		if (value) return value;
-		if (Date.now() > deadline) throw new Error(`hung waiting for ${what}`);
+		if (Date.now() > deadline) 
+			throw new Error(`hung waiting for ${what}\n${describe()}`);
 		await new Promise((resolve) => setTimeout(resolve, 5));
 	}
 }
