@@ -221,7 +221,8 @@ check-browser: $(OUT)/belfry ## the inbox page in real browsers
 SHORT ?= ROUNDS=40 COMMITS=300
 BINARY_TESTS ?= $(patsubst tests/integration/%.test.mjs,%,$(filter-out \
 	tests/integration/sql%,$(sort $(wildcard tests/integration/*.test.mjs))))
-HUB_TESTS ?= stream* edges* replay reset resume robustness rest_create
+HUB_TESTS ?= stream* edges* replay reset resume robustness rest_create \
+	processes
 
 check-asan: ## unit and integration tests with address,undefined
 	@scripts/run-tests step build/address/build \
@@ -244,7 +245,8 @@ fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
 # ---- behind other web servers: see docs/servers.md ----
 
 # lighttpd has its turn in check-integration.
-WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi apache-fcgid
+WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi apache-fcgid \
+	lighttpd-procs
 SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
 	rest_create rest_errors rest_list snapshot stream stream_end \
 	stream_host stream_poll stream_text

@@ -194,6 +194,7 @@ int api_read_all(struct api_call *call, struct err *err);
 int api_ticket(struct api_call *call, struct err *err);
 int api_healthz(struct api_call *call, struct err *err);
 int api_readyz(struct api_call *call, struct err *err);
+int api_stats(struct api_call *call, struct err *err);
 int api_stream(struct api_call *call, struct err *err);
 int api_metrics(struct api_call *call, struct err *err);
 

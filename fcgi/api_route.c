@@ -22,6 +22,7 @@ static const struct api_route routes[] = {
     {METHOD_GET, "/stream", SCOPE_READ, api_stream},
     {METHOD_POST, "/read-all", SCOPE_READ, api_read_all},
     {METHOD_POST, "/ticket", SCOPE_READ, api_ticket},
+    {METHOD_GET, "/stats", SCOPE_ADMIN, api_stats},
     {METHOD_GET, "/healthz", 0, api_healthz},
     {METHOD_GET, "/readyz", 0, api_readyz},
     {METHOD_GET, "/metrics", SCOPE_ADMIN, api_metrics},

@@ -24,6 +24,7 @@ static const struct command {
     {"session", cmd_session, "create, list and revoke sessions (cookies)"},
     {"token", cmd_token, "create, list and revoke bearer tokens"},
     {"tail", cmd_tail, "follow the journal, or run a command for each event"},
+    {"stats", cmd_stats, "who listens, and where the journal stands"},
     {"serve", cmd_serve, "the responder as a service of its own"},
     {"doctor", cmd_doctor,
      "find what is wrong, here and behind the web server"},

@@ -253,20 +253,17 @@ static void check_head(struct doctor *d, struct db *db)
 	struct journal_head *head = NULL;
 	struct journal_mark mark;
 	struct err err = {ERR_OK, ""};
-	char *path = mem_new(strlen(d->real_path) + sizeof("-belfry"));
-	struct stat st;
 	int same = 1;
 
-	sprintf(path, "%s-belfry", d->real_path);
-	/* Opening makes it, and that is for the responder to do. */
-	if (stat(path, &st) < 0) {
-		doctor_say(d, DOCTOR_OK, "head file",
-			   "not there: no responder has run yet");
-		goto out;
-	}
-	if (journal_head_open(&head, d->real_path, &err) < 0)
+	/* To make it is for the responder to do. */
+	if (journal_head_look(&head, d->real_path, &err) < 0) {
+		if (err.code == ERR_NOT_FOUND) {
+			doctor_say(d, DOCTOR_OK, "head file",
+				   "not there: no responder has run yet");
+			return;
+		}
 		same = -1;
-	else if (journal_head_read(head, &mark) && mark.id)
+	} else if (journal_head_read(head, &mark) && mark.id)
 		same = row_is_there(db, &mark, &err);
 	if (same < 0)
 		doctor_say(d, DOCTOR_FAIL, "head file", "%s", err.message);
@@ -277,10 +274,9 @@ static void check_head(struct doctor *d, struct db *db)
 			   "clients will be told to reload",
 			   mark.id);
 	else
-		doctor_say(d, DOCTOR_OK, "head file", "%s", path);
+		doctor_say(d, DOCTOR_OK, "head file",
+			   "remembers what is in the database");
 	journal_head_close(head);
-out:
-	free(path);
 }
 
 static void check_wal(struct doctor *d)

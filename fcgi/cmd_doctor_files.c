@@ -27,7 +27,12 @@
 
 #define GROUPS_MAX 64
 
-static const char *const suffixes[] = {"", "-wal", "-shm", "-belfry"};
+static const char *const suffixes[] = {"",
+				       "-wal",
+				       "-shm",
+				       "-belfry.d",
+				       "-belfry.d/head-1",
+				       "-belfry.d/registry-1"};
 #define SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
 
 struct place {
@@ -119,11 +124,14 @@ static bool check_file(struct doctor *d, const struct place *place,
 	/* Others are none of its writers: see below. */
 	const unsigned rights = S_IRWXU | S_IRWXG;
 	char path[PATH_MAX + 16];
+	unsigned wanted = base->st_mode & rights;
 	struct stat st;
 
 	print_path(path, place->path, suffix);
 	if (stat(path, &st) < 0)
-		return true; /* -wal and -shm go with the last connection */
+		return true;	 /* -wal and -shm go with the last connection */
+	if (S_ISDIR(st.st_mode)) /* who may read may go in */
+		wanted |= (wanted & (S_IRUSR | S_IRGRP)) >> 2;
 	if (st.st_gid != base->st_gid) {
 		doctor_say(d, DOCTOR_FAIL, "rights",
 			   "%s: group %u, the database's is %u", path,
@@ -131,12 +139,11 @@ static bool check_file(struct doctor *d, const struct place *place,
 		doctor_change(d, NULL, "chgrp %u %s", base->st_gid, path);
 		return false;
 	}
-	if ((st.st_mode & base->st_mode & rights) != (base->st_mode & rights)) {
+	if ((st.st_mode & wanted) != wanted) {
 		doctor_say(d, DOCTOR_FAIL, "rights",
 			   "%s: mode %04o, the database's is %04o", path,
 			   st.st_mode & rights, base->st_mode & rights);
-		doctor_change(d, NULL, "chmod %04o %s", base->st_mode & rights,
-			      path);
+		doctor_change(d, NULL, "chmod %04o %s", wanted, path);
 		return false;
 	}
 	return true;

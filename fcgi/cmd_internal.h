@@ -22,6 +22,7 @@ int cmd_send(int argc, char **argv, struct err *err);
 int cmd_session(int argc, char **argv, struct err *err);
 int cmd_token(int argc, char **argv, struct err *err);
 int cmd_tail(int argc, char **argv, struct err *err);
+int cmd_stats(int argc, char **argv, struct err *err);
 int cmd_serve(int argc, char **argv, struct err *err);
 int cmd_prune(int argc, char **argv, struct err *err);
 int cmd_check_config(int argc, char **argv, struct err *err);

@@ -101,6 +101,14 @@ static void enter(struct hub *hub, struct stream *s, struct span user_id)
 	hub_time_start(hub);
 }
 
+/* A hub that nobody has woken may be behind what the request has seen: it reads
+ * on at once, and the stream what it missed from the journal. */
+static enum stream_state first_place(const struct hub *hub,
+				     const struct stream *s, int64_t seen)
+{
+	return seen > hub->position ? STREAM_AHEAD : hub_place_of(hub, s);
+}
+
 void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 	       struct stream_open *open, struct span first)
 {
@@ -119,7 +127,8 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 	/* The cursor is taken and the stream in the index before anything is
 	 * read for it: no row falls between replay and live. */
 	frame = frame_new(request_id, FRAME_NO_CURSOR, first);
-	hub_written(hub, s, stream_send(s, &frame, 1), hub_place_of(hub, s));
+	hub_written(hub, s, stream_send(s, &frame, 1),
+		    first_place(hub, s, open->checked));
 	frame_unref(frame);
 	hub_follow(hub);
 	if (revoked_meanwhile(hub, s, open->checked))
@@ -135,7 +144,11 @@ out:
 
 static void turn_ends(struct loop_hook *hook)
 {
-	hub_catch_up(CONTAINER_OF(hook, struct hub, hook));
+	struct hub *hub = CONTAINER_OF(hook, struct hub, hook);
+
+	/* Also where the journal had nothing new. */
+	hub_recall_ahead(hub);
+	hub_catch_up(hub);
 }
 
 /* ---- from outside ---- */

@@ -311,8 +311,7 @@ static void forget_page(struct hub *hub)
 	buf_reset(&hub->types);
 }
 
-/* Streams whose snapshot was newer than the hub was: it has caught up. */
-static void recall_ahead(struct hub *hub)
+void hub_recall_ahead(struct hub *hub)
 {
 	struct stream *s, *next;
 
@@ -353,7 +352,7 @@ static void page_end(struct journal_sink *sink, int64_t position)
 	hub->page_seen = 0;
 	hub->page_writes = 0;
 	hub->position = position;
-	recall_ahead(hub);
+	hub_recall_ahead(hub);
 }
 
 /* The history that is now may know nothing of the stream's session. */

@@ -126,6 +126,8 @@ void hub_share_tick(struct hub *hub);
 void hub_share_fini(struct hub *hub);
 
 /* hub_fanout.c */
+/* Streams whose snapshot was newer than the hub was: it has caught up. */
+void hub_recall_ahead(struct hub *hub);
 void hub_fanout_init(struct hub *hub);
 void hub_fanout_fini(struct hub *hub);
 /* hub_catchup.c: some of the lagging streams, for a bounded time. */

@@ -257,10 +257,9 @@ static void tick(struct loop_timer *timer)
 	int64_t period = j->blind ? TICK_BLIND_MS : TICK_MS;
 
 	check_head(j);
-	if (j->watcher) {
-		registry_set_watcher(j->registry, true);
+	registry_set_watcher(j->registry, j->watcher);
+	if (j->watcher)
 		registry_reap(j->registry);
-	}
 	j->check_identity = true;
 	wake(j, j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
 	loop_timer_set(j->loop, &j->tick,

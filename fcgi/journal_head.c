@@ -41,17 +41,29 @@ struct journal_head {
 	struct layout *map;
 };
 
-int journal_head_open(struct journal_head **out, const char *database,
-		      struct err *err)
+static int open_as(enum mapfile_mode mode, struct journal_head **out,
+		   const char *database, struct err *err)
 {
 	struct mapfile *file;
 
-	if (mapfile_open(&file, database, &form, MAPFILE_SHARE, err) < 0)
+	if (mapfile_open(&file, database, &form, mode, err) < 0)
 		return -1;
 	*out = mem_new(sizeof(**out));
 	(*out)->file = file;
 	(*out)->map = mapfile_data(file);
 	return 0;
+}
+
+int journal_head_open(struct journal_head **out, const char *database,
+		      struct err *err)
+{
+	return open_as(MAPFILE_SHARE, out, database, err);
+}
+
+int journal_head_look(struct journal_head **out, const char *database,
+		      struct err *err)
+{
+	return open_as(MAPFILE_LOOK, out, database, err);
 }
 
 void journal_head_close(struct journal_head *h)

@@ -27,6 +27,9 @@ struct journal_mark {
 /* Opens or makes it, in the folder "<database>-belfry.d". */
 int journal_head_open(struct journal_head **out, const char *database,
 		      struct err *err);
+/* The same to read only; ERR_NOT_FOUND where there is none. */
+int journal_head_look(struct journal_head **out, const char *database,
+		      struct err *err);
 void journal_head_close(struct journal_head *h); /* NULL is fine */
 /* It is not the file any more that others see: open it again. */
 bool journal_head_lost(const struct journal_head *h);

@@ -133,6 +133,9 @@ void registry_introduce(struct registry_map *map)
 		;
 	if (atomic_load(&self->pid) == (int32_t)getpid())
 		return;
+	atomic_store(&self->woken, 0);
+	atomic_store(&self->marked, 0);
+	atomic_store(&self->watcher, 0);
 	atomic_store(&self->started_at, clock_wall_ms());
 	atomic_store(&self->pid, (int32_t)getpid());
 }
@@ -179,9 +182,6 @@ struct registry_map *registry_map_open(struct registry *r, struct err *err)
 		atomic_store(&map->data->processes[map->self].pid, 0);
 	}
 	map->wake_fd = make_fifo(r, map->self);
-	atomic_store(&map->data->processes[map->self].woken, 0);
-	atomic_store(&map->data->processes[map->self].marked, 0);
-	atomic_store(&map->data->processes[map->self].watcher, 0);
 	registry_introduce(map);
 	return map;
 fail:

@@ -131,6 +131,8 @@ void registry_survey(const struct registry *r, struct registry_survey *out)
 	memset(out, 0, sizeof(*out));
 	if (map)
 		survey(map->data, map->file, (int)map->self, out);
+	else
+		registry_survey_database(r->database, out, NULL);
 }
 
 int registry_survey_database(const char *database, struct registry_survey *out,

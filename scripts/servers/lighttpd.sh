@@ -24,7 +24,9 @@ fill()
 	sed -E -i "s|$line|\\1$value\\2|" "$work/lighttpd.conf"
 }
 
-# These two are what lighttpd-cgi.sh has others for.
+# Others for lighttpd-procs.sh and, of the next two, for lighttpd-cgi.sh.
+max_procs=1
+
 lighttpd_text()
 {
 	cat "$root/lighttpd.conf"
@@ -34,6 +36,7 @@ lighttpd_text()
 lighttpd_fill()
 {
 	fill bin-path "\"$work/belfry\""
+	fill max-procs "$max_procs"
 	fill socket "\"$work/belfry.sock\""
 	fill bin-environment "( $1 )"
 }

@@ -84,7 +84,7 @@ describe('belfry doctor', () => {
 		assert.match(found.checks.inotify.detail, /^a commit fired after \d+ µs$/);
 		assert.equal(await dump(), before);
 		// The head file is for the responder to make.
-		assert.ok(!fs.existsSync(`${db}-belfry`));
+		assert.ok(!fs.existsSync(`${db}-belfry.d`));
 	});
 
 	test('text for a person: one line for each check', async () => {

@@ -361,7 +361,7 @@ describe('scripts/serve', () => {
 		assert.equal(result.code, 64);
 		assert.match(
 			result.stderr,
-			/expected one of: .*apache-cgi, apache-fcgid, .*lighttpd-cgi, lighttpd, nginx/,
+			/expected one of: .*apache-cgi, apache-fcgid, .*lighttpd-cgi, lighttpd-procs, lighttpd, nginx/,
 		);
 	});
 

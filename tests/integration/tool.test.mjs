@@ -109,7 +109,7 @@ class Tail {
 }
 
 test('help, version, and what is no command', async () => {
-	const commands = ['init', 'send', 'session', 'token', 'tail', 'check-config'];
+	const commands = ['init', 'send', 'session', 'token', 'tail', 'stats', 'check-config'];
 	const usage = await belfry(['--help']);
 	for (const name of commands) {
 		assert.match(usage, new RegExp(`^  ${name} +\\S`, 'm'));

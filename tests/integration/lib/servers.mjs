@@ -30,6 +30,7 @@ const SERVERS = {
 		http2Streams: 6,
 		http2Exact: false,
 	},
+	'lighttpd-procs': { ...fastcgi, oneProcess: false, keepsProcesses: true },
 	'lighttpd-cgi': { ...fastcgi, oneProcess: false, locationWith200: false },
 	'apache-cgi': apacheProcesses,
 	'apache-fcgid': { ...apacheProcesses, keepsProcesses: true },
