@@ -38,6 +38,7 @@ static void every_route_is_found(void **state)
 	    {"HEAD", "/stream", api_stream, 0, SCOPE_READ},
 	    {"POST", "/read-all", api_read_all, 0, SCOPE_READ},
 	    {"POST", "/ticket", api_ticket, 0, SCOPE_READ},
+	    {"GET", "/stats", api_stats, 0, SCOPE_ADMIN},
 	    {"GET", "/healthz", api_healthz, 0, 0},
 	    {"GET", "/readyz", api_readyz, 0, 0},
 	    {"GET", "/7", api_get, 7, SCOPE_READ},
@@ -88,7 +89,6 @@ static void what_is_not_there_is_not_found(void **state)
 	    "/7/8/read",
 	    "/Stream",
 	    "/stream/",
-	    "/stats",
 	    "/../7",
 	    "/{id}",
 	};
