@@ -5,10 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 
-import { poll } from '../integration/lib/harness.mjs';
 import { insert } from '../integration/lib/writer.mjs';
-import { openBoth, startKit, Tab } from './lib/kit.mjs';
-import { Proxy } from './lib/proxy.mjs';
+import { inEach, openBoth, startKit } from './lib/kit.mjs';
 
 const TABS = 12;
 let browsers;
@@ -26,36 +24,8 @@ after(async () => {
 
 beforeEach(() => server.sql('DELETE FROM notifications;'));
 
-// Each browser has a user of its own and its own way to the server, so that they
-// may run side by side. `open` makes a tab.
 const inBoth = (name, body) =>
-	test(`kit: ${name}`, () =>
-		Promise.all(
-			browsers.map(async (browser, i) => {
-				const user = ['alice', 'bob'][i];
-				const proxy = await Proxy.open(new URL(server.origin).port);
-				const profile = await browser.profile();
-				const tabs = [];
-				const open = async (options) => {
-					tabs.push(
-						await Tab.open(profile, server, user, options, proxy.origin),
-					);
-					return tabs.at(-1);
-				};
-				const streams = (count) =>
-					poll(`${count} streams in ${browser.name}`, () =>
-						proxy.streams === count);
-				try {
-					await body({
-						name: browser.name, open, user, proxy, streams, tabs,
-					});
-				} finally {
-					for (const tab of tabs.splice(0)) await tab.close();
-					await profile.close();
-					await proxy.close();
-				}
-			}),
-		));
+	test(`kit: ${name}`, () => inEach(browsers, server, body));
 
 for (const sharing of ['worker', 'locks'])
 	inBoth(`${TABS} tabs by ${sharing} are one stream`, async ({ open, user, streams, tabs }) => {
@@ -108,12 +78,14 @@ inBoth('signing out in one tab stops all', async ({ open, streams, tabs }) => {
 	}
 });
 
-inBoth('a restart loses nothing', async ({ open, user, tabs }) => {
+inBoth('a restart loses nothing', async ({ open, user, tabs, together }) => {
 	for (const sharing of ['worker', 'locks', 'none']) await open({ sharing });
 	await open({ sharing: 'none', headers: 1 }); // the fetch tier
 	for (const tab of tabs) await tab.is('connected');
 	for (let i = 0; i < 2; i++) {
-		if (user === 'alice') await server.killResponder();
+		await together();
+		if (user === 'alice')
+			await (i ? server.restartWebServer() : server.killResponder());
 		await server.sql(insert(user, `meanwhile ${i}`));
 		for (const tab of tabs) await tab.shows(`meanwhile ${i}`);
 		for (const tab of tabs) await tab.is('connected');
@@ -145,7 +117,7 @@ inBoth('what networks do: silence, cuts, refusals, 503', async ({ open, user, pr
 	}
 });
 
-inBoth('a session that is revoked stops all tabs, a new one goes on', async ({ open, user, tabs }) => {
+inBoth('a session that is revoked or expires stops all tabs, a new one goes on', async ({ open, user, tabs }) => {
 	for (const sharing of ['worker', 'worker', 'locks', 'none'])
 		await open({ sharing });
 	for (const tab of tabs) await tab.is('connected');
@@ -164,24 +136,16 @@ inBoth('a session that is revoked stops all tabs, a new one goes on', async ({ o
 	);
 	for (const tab of tabs) await tab.ask(() => window.store.reconnect());
 	for (const tab of tabs) await tab.shows('back again');
-});
-
-inBoth('away and back again, whether the page was kept or not', async ({ name, open, user, proxy, streams, tabs }) => {
-	const kept = [];
-	for (const sharing of ['worker', 'locks', 'none']) {
-		const tab = await open({ sharing });
-		await tab.is('connected');
-		await tab.page.goto(`${proxy.origin}/nothing-here`);
-		await streams(0);
-		await server.sql(insert(user, `while away ${sharing}`));
-		await tab.back();
-		await tab.shows(`while away ${sharing}`);
-		await tab.is('connected');
-		kept.push(await tab.ask(() => window.thawed));
-		await tabs.pop().close();
+	// One that expires by itself: the stream ends, and so do all tries.
+	const expire = (at) => server.sql(
+		`UPDATE sessions SET expires_at = ${at} WHERE id = ${row.id};`,
+	);
+	await expire(Date.now() + 1500);
+	for (const tab of tabs) {
+		await tab.is('error');
+		assert.equal(await tab.ask(() => window.store.reason), 401);
 	}
-	// Chromium keeps none under its driver, Firefox what has no stream itself.
-	assert.equal(kept[0], name === 'firefox');
+	await expire('NULL');
 });
 
 // As a debugger would, or a loop without end.

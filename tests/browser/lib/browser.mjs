@@ -41,6 +41,19 @@ export async function openChromium() {
 	};
 }
 
+// By the driver that leaves to it what becomes of tabs in the background and of
+// pages that are left: playwright keeps all visible, and none in the cache.
+export async function openPlainChromium() {
+	const browser = await puppeteer.launch({
+		executablePath: CHROMIUM,
+		args: CHROMIUM_FLAGS,
+		headless: true,
+		protocolTimeout: HANG_MS,
+		timeout: HANG_MS,
+	});
+	return { name: 'chromium', browser, close: () => browser.close() };
+}
+
 export async function openFirefox() {
 	const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'belfry-firefox-'));
 	const browser = await puppeteer.launch({

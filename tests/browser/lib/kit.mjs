@@ -4,7 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { poll, ROOT, startServer } from '../../integration/lib/harness.mjs';
-import { openChromium, openFirefox } from './browser.mjs';
+import {
+	openChromium, openFirefox, openPlainChromium,
+} from './browser.mjs';
+import { Proxy } from './proxy.mjs';
 
 export const USERS = ['alice', 'bob', 'carol'];
 
@@ -33,17 +36,20 @@ export async function startKit({ files = {}, ...options } = {}) {
 }
 
 // profile(): where tabs know of each other, apart from those of other tests.
-export async function openBoth() {
-	const [chromium, firefox] = await Promise.all([
-		openChromium(), openFirefox(),
+// `plain`: Chromium as its own driver leaves it.
+export async function openBoth({ plain = false } = {}) {
+	const both = await Promise.all([
+		plain ? openPlainChromium() : openChromium(), openFirefox(),
 	]);
-	const open = { chromium: 'newContext', firefox: 'createBrowserContext' };
 
-	return [chromium, firefox].map(({ name, browser, close }) => ({
+	return both.map(({ name, browser, close }) => ({
 		name,
 		close,
+		pid: browser.process?.().pid,
 		async profile(options) {
-			const context = await browser[open[name]](options);
+			const context = await (browser.newContext
+				? browser.newContext(options)
+				: browser.createBrowserContext(options));
 			return {
 				name,
 				newPage: () => context.newPage(),
@@ -51,6 +57,50 @@ export async function openBoth() {
 			};
 		},
 	}));
+}
+
+// A test in both browsers side by side. Each has a user of its own and its own
+// way to the server; `open` makes a tab, `together()` waits for the other one.
+export async function inEach(browsers, server, body) {
+	let waiting = [];
+	const together = () => new Promise((resolve, reject) => {
+		waiting.push({ resolve, reject });
+		if (waiting.length < browsers.length) return;
+		for (const one of waiting) one.resolve();
+		waiting = [];
+	});
+
+	await Promise.all(
+		browsers.map(async (browser, i) => {
+			const user = ['alice', 'bob'][i];
+			const proxy = await Proxy.open(new URL(server.origin).port);
+			const profile = await browser.profile();
+			const tabs = [];
+			const open = async (options) => {
+				tabs.push(
+					await Tab.open(profile, server, user, options, proxy.origin),
+				);
+				return tabs.at(-1);
+			};
+			const streams = (count) =>
+				poll(`${count} streams in ${browser.name}`, () =>
+					proxy.streams === count);
+			try {
+				await body({
+					name: browser.name, browser, profile, open, user, proxy,
+					streams, tabs, together,
+				});
+			} catch (error) {
+				// The other one waits for nobody any more.
+				for (const { reject } of waiting) reject(error);
+				throw error;
+			} finally {
+				for (const tab of tabs.splice(0)) await tab.close();
+				await profile.close();
+				await proxy.close();
+			}
+		}),
+	);
 }
 
 // A tab with the store on it, signed in; `ask` runs in the page.

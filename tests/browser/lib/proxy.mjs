@@ -1,6 +1,6 @@
 // A TCP proxy between a browser and the server, for what networks do: refuse,
-// cut, go silent without a word. And, as an overloaded web server would, answer
-// 503 to everything.
+// cut, go silent without a word, let answers come late, or twice. And, as an
+// overloaded web server would, answer 503 to everything.
 
 import http from 'node:http';
 import net from 'node:net';
@@ -8,6 +8,9 @@ import net from 'node:net';
 export class Proxy {
 	#mode = 'pass';
 	#pairs = new Set();
+	#late = null; // { asked, answered(), release, released }
+	/** From this cursor on streams begin, whatever the client has seen. */
+	rewind = null;
 
 	static async open(port) {
 		const proxy = new Proxy();
@@ -45,12 +48,22 @@ export class Proxy {
 		}
 	}
 
+	// The answer to the next request that begins so is held back. Resolves, when
+	// the server has given it, to what lets it go.
+	holdNext(asked) {
+		return new Promise((resolve) => {
+			let release;
+			const released = new Promise((go) => (release = go));
+			this.#late = { asked, answered: () => resolve(release), released };
+		});
+	}
+
 	#accept(client) {
 		client.on('error', () => {});
 		if (this.#mode === 'refuse') return client.resetAndDestroy();
 		if (this.#mode === '503') return this.busy.emit('connection', client);
 		const server = net.connect(this.target, '127.0.0.1');
-		const pair = { client, server };
+		const pair = { client, server, held: null };
 		this.#pairs.add(pair);
 		server.on('error', () => client.destroy());
 		client.on('close', () => {
@@ -58,16 +71,43 @@ export class Proxy {
 			server.destroy();
 		});
 		server.on('close', () => client.destroy());
-		client.on('data', (chunk) => {
-			pair.stream ||= chunk.includes('GET /api/notifications/stream');
-		});
-		client.pipe(server);
-		server.pipe(client);
+		client.on('data', (chunk) => this.#asked(pair, chunk));
+		server.on('data', (chunk) => this.#answered(pair, chunk));
+		client.on('end', () => server.end());
+		server.on('end', () => client.end());
 		if (this.#mode === 'silent') {
 			client.pause();
 			server.pause();
 		}
 		return undefined;
+	}
+
+	#asked(pair, chunk) {
+		let bytes = chunk;
+
+		if (chunk.includes('GET /api/notifications/stream')) {
+			pair.stream = true;
+			if (this.rewind !== null)
+				bytes = Buffer.from(chunk.toString('latin1').replace(
+					/lastEventId=\d+/, `lastEventId=${this.rewind}`,
+				), 'latin1');
+		}
+		if (this.#late && chunk.includes(this.#late.asked)) {
+			pair.held = this.#late;
+			this.#late = null;
+		}
+		pair.server.write(bytes);
+	}
+
+	async #answered(pair, chunk) {
+		const { held } = pair;
+
+		if (held) {
+			held.answered();
+			await held.released;
+			pair.held = null;
+		}
+		pair.client.write(chunk);
 	}
 
 	async close() {

@@ -15,6 +15,8 @@ if (query.has('sw')) {
 window.store = createNotifications({
 	sharing: query.get('sharing') ?? 'auto',
 	user: query.get('user') ?? '',
+	...(query.has('closeHidden')
+		? { closeHiddenAfterMs: Number(query.get('closeHidden')) } : {}),
 	...(query.has('headers') ? { headers: () => ({}) } : {}),
 });
 window.told = [];
