@@ -78,6 +78,12 @@ static void drop_database(struct api *api)
 	api->db = NULL;
 }
 
+void api_let_go(struct api *api)
+{
+	if (api->db && db_moved(api->db))
+		drop_database(api);
+}
+
 static int use_database(struct api *api, struct err *err)
 {
 	struct db_options options = {
@@ -87,8 +93,7 @@ static int use_database(struct api *api, struct err *err)
 	    .cache_kib = api->cache_kib,
 	};
 
-	if (api->db && db_moved(api->db))
-		drop_database(api);
+	api_let_go(api);
 	if (api->db || db_open(&api->db, &options, err) == 0)
 		return 0;
 	/* A file that is missing is our trouble, not a 404. */

@@ -36,6 +36,8 @@ int api_open(struct api **out, const struct config *config,
 void api_close(struct api *api); /* NULL is fine */
 /* What all threads count into; without it nothing is counted. */
 void api_share(struct api *api, struct metrics *metrics);
+/* Closes the connection if the database was moved away (see db_moved). */
+void api_let_go(struct api *api);
 
 /* One request and its answer.  The caller's; zeroed but for the first two. */
 struct api_exchange {

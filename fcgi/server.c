@@ -205,6 +205,16 @@ static void trim(struct server *server)
 #endif
 }
 
+/* The journal's connection was closed, perhaps because -shm was removed: it is
+ * only all of them together that can let go of the old one. */
+static void let_go(struct server *server)
+{
+	if (journal_db(hub_journal(server->hub)))
+		return;
+	workers_let_go(server->workers);
+	workers_let_go(server->writer);
+}
+
 static void sweep(struct loop_timer *timer)
 {
 	struct server *server = CONTAINER_OF(timer, struct server, sweep_timer);
@@ -217,6 +227,7 @@ static void sweep(struct loop_timer *timer)
 	metrics_add(server->metrics, METRIC_LOG_DROPPED,
 		    log_dropped() - server->log_dropped);
 	server->log_dropped = log_dropped();
+	let_go(server);
 }
 
 static void drain_over(struct loop_timer *timer)

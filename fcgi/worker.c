@@ -17,7 +17,7 @@ struct worker {
 	pthread_t thread;
 	struct workers *pool;
 	struct api *api;
-	bool started;
+	bool started, let_go;
 };
 
 struct workers {
@@ -30,15 +30,11 @@ struct workers {
 	struct api *own; /* with no threads */
 };
 
-/* The next job, or the next group of them; NULL: the end. */
 static struct job *take(struct workers *pool)
 {
 	unsigned n = pool->options.run_group ? pool->options.group_max : 1;
 	struct job *list, **end = &list;
 
-	pthread_mutex_lock(&pool->lock);
-	while (!pool->first && !pool->stopping)
-		pthread_cond_wait(&pool->more, &pool->lock);
 	list = pool->first;
 	while (*end && n--)
 		end = &(*end)->next;
@@ -46,8 +42,26 @@ static struct job *take(struct workers *pool)
 	*end = NULL;
 	if (!pool->first)
 		pool->last = &pool->first;
-	pthread_mutex_unlock(&pool->lock);
 	return list;
+}
+
+/* The next job, or the next group of them, or none for now. False: the end. */
+static bool next(struct worker *w, struct job **list)
+{
+	struct workers *pool = w->pool;
+	bool let_go, over;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->first && !pool->stopping && !w->let_go)
+		pthread_cond_wait(&pool->more, &pool->lock);
+	let_go = w->let_go;
+	w->let_go = false;
+	over = !pool->first && pool->stopping;
+	*list = take(pool);
+	pthread_mutex_unlock(&pool->lock);
+	if (let_go)
+		api_let_go(w->api);
+	return !over;
 }
 
 static void run(struct workers *pool, struct job *list, struct api *api)
@@ -63,8 +77,9 @@ static void *work(void *argument)
 	struct worker *w = argument;
 	struct job *list;
 
-	while ((list = take(w->pool)))
-		run(w->pool, list, w->api);
+	while (next(w, &list))
+		if (list)
+			run(w->pool, list, w->api);
 	return NULL;
 }
 
@@ -90,6 +105,17 @@ static int open_api(struct api **out, const struct workers *pool,
 		return -1;
 	api_share(*out, pool->options.metrics);
 	return 0;
+}
+
+void workers_let_go(struct workers *pool)
+{
+	if (pool->own)
+		api_let_go(pool->own);
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->options.threads; i++)
+		pool->workers[i].let_go = true;
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_broadcast(&pool->more);
 }
 
 int workers_start(struct workers **out, const struct workers_options *options,

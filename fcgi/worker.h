@@ -38,5 +38,8 @@ int workers_start(struct workers **out, const struct workers_options *options,
 /* Runs what is queued, then joins; NULL is fine. */
 void workers_stop(struct workers *workers);
 void workers_submit(struct workers *workers, struct job *job); /* any thread */
+/* Each, also one that has nothing to do, closes its connection if it is to a
+ * database that was moved away (see db_moved).  From the loop's thread. */
+void workers_let_go(struct workers *workers);
 
 #endif

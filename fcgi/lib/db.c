@@ -146,14 +146,6 @@ static int check_schema(struct db *db, const char *path, struct err *err)
 	return 0;
 }
 
-/* 0: not there. */
-static ino_t inode_of(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
 static int set_up(struct db *db, const struct db_options *o, struct err *err)
 {
 	char sql[128];
@@ -175,10 +167,13 @@ static int set_up(struct db *db, const struct db_options *o, struct err *err)
 	if (check_schema(db, o->path, err) < 0)
 		return -1;
 	/* The check has read something, so the -shm is there. */
-	db->shm_path = mem_new(strlen(o->path) + sizeof("-shm"));
-	sprintf(db->shm_path, "%s-shm", o->path);
-	db->shm_inode = inode_of(db->shm_path);
-	return 0;
+	db_shm_opened(&db->shm);
+	if (!db_shm_moved(&db->shm))
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE,
+		       "%s-shm was removed while in use; connections that "
+		       "still have it are being closed",
+		       o->path);
 }
 
 int db_open(struct db **out, const struct db_options *o, struct err *err)
@@ -190,6 +185,8 @@ int db_open(struct db **out, const struct db_options *o, struct err *err)
 	flags = o->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (o->create)
 		flags |= SQLITE_OPEN_CREATE;
+	else if (!o->foreign)
+		db_shm_begin(&db->shm, o->path);
 	rc = sqlite3_open_v2(o->path, &db->handle, flags | SQLITE_OPEN_NOMUTEX,
 			     NULL);
 	if (rc != SQLITE_OK)
@@ -223,7 +220,7 @@ void db_close(struct db *db)
 		free(s);
 	}
 	sqlite3_close(db->handle);
-	free(db->shm_path);
+	db_shm_end(&db->shm);
 	free(db);
 }
 
@@ -265,7 +262,7 @@ bool db_moved(struct db *db)
 	    moved)
 		return true;
 	/* Others would share another -shm, and neither side see the other. */
-	return db->shm_path && inode_of(db->shm_path) != db->shm_inode;
+	return db_shm_moved(&db->shm);
 }
 
 int db_external_reader(struct db *db)

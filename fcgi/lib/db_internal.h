@@ -6,6 +6,7 @@
 #define BELFRY_LIB_DB_INTERNAL_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lib/db.h"
@@ -19,10 +20,17 @@ struct db_stmt {
 	struct db_stmt *next; /* db_query_text: the next one kept */
 };
 
+/* The -shm that a connection has (db_shm.c). */
+struct db_shm {
+	char *path; /* NULL: a database that is not ours */
+	dev_t file_device;
+	ino_t file_inode, inode; /* of the database, of the -shm */
+	struct db_shm *prev, *next;
+};
+
 struct db {
 	sqlite3 *handle;
-	char *shm_path; /* NULL: not ours */
-	ino_t shm_inode;
+	struct db_shm shm;
 	struct db_stmt named[DB_QUERIES];
 	struct db_stmt *texts;
 	const char *opener_file; /* NULL: no transaction */
@@ -33,5 +41,12 @@ struct db {
 enum err_code db_code_of(int rc);
 /* Fills *err from the connection's last error; -1. */
 int db_fail(struct db *db, int rc, const char *what, struct err *err);
+
+/* Before the connection is opened; when it has read something; after it was
+ * closed (fine without the others). */
+void db_shm_begin(struct db_shm *shm, const char *database);
+void db_shm_opened(struct db_shm *shm);
+void db_shm_end(struct db_shm *shm);
+bool db_shm_moved(const struct db_shm *shm);
 
 #endif
