@@ -195,8 +195,8 @@ check-parts:
 	scripts/run-tests step build $(MAKE) $(SUB) $(PARALLEL) -k all test-programs \
 		|| status=1; \
 	scripts/run-tests one lint $(MAKE) $(SUB) -k lint || status=1; \
-	for part in check-unit fuzz-smoke check-integration check-web \
-		check-browser check-asan check-tsan; do \
+	for part in check-unit fuzz-smoke check-integration check-faults-short \
+		check-web check-browser check-asan check-tsan; do \
 		$(MAKE) $(SUB) $$part || status=1; \
 	done; exit $$status
 
@@ -241,6 +241,47 @@ fuzz-smoke: $(FUZZ) ## each fuzzer for a moment
 		scripts/run-tests one $$fuzzer scripts/fuzz $$fuzzer \
 			$(FUZZ_RUNS) $(FUZZ_SECONDS) || status=1; \
 	done; exit $$status
+
+# ---- faults: see docs/testing.md ----
+
+# In a mount namespace, where tests have file systems of their own; whoever is
+# not root is root in it.  The short form is part of check.
+FAULTS ?= long
+OWN_MOUNTS := $(shell if [ "$$(id -u)" = 0 ]; then \
+	echo unshare --mount --propagation private; else \
+	echo unshare --user --map-root-user --mount; fi)
+
+check-faults: fault-programs $(OUT)/belfry ## kills, full disks, clocks…: for hours
+	@rm -f build/faults/table.jsonl
+	@$(OWN_MOUNTS) true || echo 'MOUNTING IS FORBIDDEN HERE:' \
+		'tests that need it are skipped' >&2
+	@$(if $(filter long,$(FAULTS)),NODE_TEST_TIMEOUT_MS=14400000) \
+	FAULTS=$(FAULTS) $$($(OWN_MOUNTS) true && echo $(OWN_MOUNTS)) \
+		$(MAKE) $(SUB) node-tests-faults
+
+check-faults-short: ## a few rounds of each
+	@$(MAKE) $(SUB) check-faults FAULTS=short
+
+.PHONY: check-faults check-faults-short node-tests-faults fault-programs
+node-tests-faults:
+	@$(call node-tests,faults)
+
+fault-programs: build/faults/witness build/faults/shim.so
+
+build/faults/witness: $(wildcard tests/faults/witness/*) \
+		$(wildcard tests/bench/load/*.[ch]) | packages
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BENCH_CFLAGS) -Itests/bench/load $(LDFLAGS) -o $@ \
+		$(filter tests/faults/%.c,$^) tests/bench/load/http.c \
+		tests/bench/load/text.c -lsqlite3
+
+build/faults/shim.so: tests/faults/shim.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE $(COMMON_CFLAGS) -O1 -g -fPIC -shared -o $@ $< -ldl
+
+# ---- end of faults ----
 
 # ---- behind other web servers: see docs/servers.md ----
 

@@ -70,7 +70,11 @@ class Server {
 		// It goes when this process goes, however that happens.
 		this.child = spawn(
 			'setpriv',
-			['--pdeathsig', 'TERM', path.join(ROOT, 'scripts/serve'), ...args, ...this.args],
+			['--pdeathsig', 'TERM', ...this.wrap].concat(
+				path.join(ROOT, 'scripts/serve'),
+				args,
+				this.args,
+			),
 			{ stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
 		);
 		let wake = () => {};
@@ -467,12 +471,13 @@ export async function makeDatabase(db) {
 	if (made.code !== 0) throw new Error(`belfry init: ${made.stderr}`);
 }
 
-// set: configuration keys.  env, args: for scripts/serve.  db: a database of the
-// caller's; else a fresh one.  users: get a session each.
+// set: configuration keys.  env, args: for scripts/serve; wrap: a command before
+// it.  db: a database of the caller's; else a fresh one.  users: get a session each.
 export async function startServer({
 	set = {},
 	env = {},
 	args = [],
+	wrap = [],
 	db,
 	users = [],
 	dir = temporaryFolder(),
@@ -482,6 +487,7 @@ export async function startServer({
 		set: { rate_limit: 'off', ...set },
 		env,
 		args,
+		wrap,
 		dir,
 		keep: path.join(dir, 'keep'),
 		db: db ?? path.join(dir, 'data/belfry.db'),

@@ -15,10 +15,11 @@ export class Writer {
 	#mark = `done-${randomBytes(8).toString('hex')}`;
 	#number = 0;
 
-	constructor(db, { synchronous = 'NORMAL' } = {}) {
+	constructor(db, { synchronous = 'NORMAL', env = {} } = {}) {
 		// One pipe for both, so that an error comes before its mark.
 		this.#child = spawn('sh', ['-c', 'exec sqlite3 -batch "$1" 2>&1', 'sh', db], {
 			stdio: ['pipe', 'pipe', 'inherit'],
+			env: { ...process.env, ...env },
 		});
 		this.#child.stdout.setEncoding('utf8');
 		this.#child.stdout.on('data', (text) => this.#data(text));

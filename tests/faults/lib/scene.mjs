@@ -1,0 +1,214 @@
+// What all fault tests share: a server with hundreds of streams on it, writers
+// that go on writing whatever happens, and the question at the end.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { ROOT, alive, poll, startServer } from '../../integration/lib/harness.mjs';
+import { parentOf } from '../../integration/lib/process.mjs';
+import { Writer, quote } from '../../integration/lib/writer.mjs';
+import { Reader } from './reader.mjs';
+import { Witness } from './witness.mjs';
+
+export const LONG = process.env.FAULTS === 'long';
+const STREAMS = LONG ? 1000 : 200;
+const STREAMS_PER_USER = 4;
+const TABLE = path.join(ROOT, 'build/faults/table.jsonl');
+
+export const below = (n) => Math.floor(Math.random() * n);
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Writes steadily, mostly new rows; goes on after errors, with a new process
+// after the end of the old one.
+class Pen {
+	written = 0;
+	refused = 0;
+	kills = 0;
+	lastError = '';
+	#number = 0;
+	#stopped = false;
+	#db;
+
+	constructor(db, users, { pauseMs = 2, options = {}, batch = 1 } = {}) {
+		Object.assign(this, { path: db, users, pauseMs, options, batch });
+		this.done = this.#run();
+	}
+
+	#statement() {
+		const user = quote(this.users[below(this.users.length)]);
+		const recent = `(SELECT max(id) FROM notifications WHERE user_id = ${user})`;
+		const kind = below(100);
+		if (kind < 60 || kind >= 90) {
+			const to = kind >= 95 ? "'*'" : user;
+			const title = quote(`row ${this.#number++}`);
+			return `INSERT INTO notifications(user_id, title) VALUES (${to}, ${title});`;
+		}
+		if (kind < 75)
+			return `UPDATE notifications SET read_at = ${Date.now()} WHERE id = ${recent};`;
+		if (kind < 85)
+			return `UPDATE notifications SET title = title || '+' WHERE id = ${recent};`;
+		return `DELETE FROM notifications WHERE id = ${recent};`;
+	}
+
+	#text() {
+		const lines = Array.from({ length: this.batch }, () => this.#statement());
+		return this.batch > 1
+			? `BEGIN IMMEDIATE;\n${lines.join('\n')}\nCOMMIT;`
+			: lines[0];
+	}
+
+	async #run() {
+		while (!this.#stopped) {
+			this.#db ??= new Writer(this.path, this.options);
+			try {
+				await this.#db.exec(this.#text());
+				this.written += this.batch;
+			} catch (error) {
+				this.refused++;
+				this.lastError = error.message;
+				const old = this.#db;
+				this.#db = null;
+				await old.close();
+				await pause(20);
+			}
+			await pause(this.pauseMs);
+		}
+		await this.#db?.close();
+	}
+
+	// kill -9, at whatever it is doing.
+	kill() {
+		if (!this.#db) return;
+		this.#db.kill();
+		this.kills++;
+	}
+
+	async stop() {
+		this.#stopped = true;
+		await this.done;
+	}
+}
+
+class Scene {
+	rounds = 0;
+	killed = 0;
+	pens = [];
+
+	async begin({ streams = STREAMS, ...options }) {
+		const users = Array.from(
+			{ length: Math.ceil(streams / STREAMS_PER_USER) },
+			(_, i) => `u${i}`,
+		);
+		this.users = users;
+		this.server = await startServer({ users, ...options });
+		const secrets = await Promise.all(users.map((u) => this.server.session(u)));
+		this.witness = new Witness(
+			this.server,
+			Array.from({ length: streams }, (_, i) => ({
+				user: users[i % users.length],
+				secret: secrets[i % users.length],
+			})),
+		);
+		this.readers = users.slice(0, 3).map((u) => new Reader(this.server, u));
+		await Promise.all(this.readers.map((reader) => reader.start()));
+		await this.witness.open();
+	}
+
+	write(options) {
+		const pen = new Pen(this.server.db, this.users, options);
+		this.pens.push(pen);
+		return pen;
+	}
+
+	get written() {
+		return this.pens.reduce((n, pen) => n + pen.written, 0);
+	}
+
+	// Until so many more rows are in.
+	async writes(rows) {
+		const goal = this.written + rows;
+		await poll(
+			`${rows} rows to be written (${this.pens.map((p) => p.lastError)})`,
+			() => this.written >= goal,
+		);
+	}
+
+	async stopWriting() {
+		await Promise.all(this.pens.map((pen) => pen.stop()));
+	}
+
+	// A copy of the journal as it is, which is about to be replaced.
+	async copy() {
+		const file = path.join(this.server.dir, `copy-${below(1e9)}.db`);
+		await this.server.sql(`.backup ${file}\n`);
+		return file;
+	}
+
+	async killResponder() {
+		const pid = this.server.responders.at(below(this.server.responders.length));
+		if (!pid) return;
+		process.kill(pid, 'SIGKILL');
+		this.killed++;
+		await poll('the responder to be gone', () => !alive(pid));
+	}
+
+	// kill -9; scripts/serve starts it again because of the SIGHUP.  It is
+	// stopped before, so that it hears nothing of the SIGTERM that this leads to.
+	async killWebServer() {
+		const responder = await this.server.responderPid();
+		const pid = parentOf(responder);
+		process.kill(pid, 'SIGSTOP');
+		this.server.child.kill('SIGHUP');
+		if (below(2)) process.kill(responder, 'SIGKILL');
+		process.kill(pid, 'SIGKILL');
+		this.killed++;
+		await poll('the web server to be gone', () => !alive(pid));
+		await this.server.healthy();
+	}
+
+	// The question.  expect: as Witness.check.
+	async end(name, { ignoreStarts = false, ...expect } = {}) {
+		await this.stopWriting();
+		const seen = await this.witness.check(expect);
+		await Promise.all(this.readers.map((reader) => reader.check()));
+		await this.witness.close();
+		await this.server.stop({ ignoreStarts });
+		const row = {
+			fault: name,
+			rounds: this.rounds,
+			kills: this.killed + this.pens.reduce((n, pen) => n + pen.kills, 0),
+			rows: this.written,
+			refusedWrites: this.pens.reduce((n, pen) => n + pen.refused, 0),
+			streams: seen.streams,
+			connections: seen.connections,
+			resets: seen.resets,
+			events: seen.events,
+			lost: seen.lost + seen.strange,
+			doubled: seen.doubled,
+			disordered: seen.disordered,
+		};
+		fs.appendFileSync(TABLE, `${JSON.stringify(row)}\n`);
+		console.log(JSON.stringify(row));
+		return seen;
+	}
+
+	// After a test that failed.
+	async drop() {
+		this.witness?.child.kill('SIGKILL');
+		await this.stopWriting().catch(() => {});
+		await this.server?.stop({ ignoreStarts: true }).catch(() => {});
+	}
+}
+
+// Runs act(scene) on a server with streams, and always cleans up.
+export async function fault(name, options, act, expect) {
+	const scene = new Scene();
+	try {
+		await scene.begin(options);
+		await act(scene);
+		return await scene.end(name, expect);
+	} catch (error) {
+		await scene.drop();
+		throw error;
+	}
+}
