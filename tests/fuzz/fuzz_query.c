@@ -1,6 +1,6 @@
 /*
- * Query strings and paths of any bytes: what is decoded is never longer than
- * what came, holds no NUL, and survives being encoded again.
+ * Request lines, query strings and paths of any bytes: what is decoded is never
+ * longer than what came, holds no NUL, and survives being encoded again.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,6 +9,8 @@
 #include "api_internal.h"
 #include "lib/err.h"
 #include "notification.h"
+
+#define MAX_BYTES (1u << 24)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,17 +50,16 @@ static void check_query(struct span query)
 	}
 }
 
-static void check_path(const char *uri)
+static void check_path(const struct api_path *path, const char *method)
 {
-	static const char *const methods[] = {"GET", "POST", "OPTIONS"};
-	const struct api_path path = {uri, "", uri};
+	const char *const methods[] = {"GET", "POST", "OPTIONS", method};
 	struct buf below;
 	struct err err;
 
-	buf_init(&below, strlen(uri) + 1);
-	if (api_route_path(&path, "/api/notifications", &below, &err) == 0) {
+	buf_init(&below, MAX_BYTES);
+	if (api_route_path(path, "/api/notifications", &below, &err) == 0) {
 		assert(!below.len || below.data[0] == '/');
-		for (size_t i = 0; i < 3; i++) {
+		for (size_t i = 0; i < 4; i++) {
 			const struct api_route *route = NULL;
 			unsigned allow = 0;
 			int64_t id = 0;
@@ -76,6 +77,20 @@ static void check_path(const char *uri)
 	buf_fini(&below);
 }
 
+/* Method, target, SCRIPT_NAME, PATH_INFO: a line each. */
+static void check_request(char *text)
+{
+	char *parts[4] = {text, NULL, NULL, NULL};
+
+	for (int i = 1; i < 4 && parts[i - 1]; i++) {
+		parts[i] = strchr(parts[i - 1], '\n');
+		if (parts[i])
+			*parts[i]++ = '\0';
+	}
+	check_path(&(struct api_path){parts[1], parts[2], parts[3]}, text);
+	check_path(&(struct api_path){NULL, parts[2], parts[3]}, text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -86,7 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	check_query((struct span){text, strlen(text)});
-	check_path(text);
+	check_path(&(struct api_path){text, "", text}, "PATCH");
+	check_request(text);
 	free(text);
 	return 0;
 }
