@@ -186,6 +186,9 @@ check-all: ## the same, with the sanitizers at full length
 	@rm -rf build/results
 	@status=0; \
 	$(MAKE) $(SUB) -k check-parts SHORT= HUB_TESTS='*' || status=$$?; \
+	scripts/run-tests one clang-tidy $(MAKE) $(SUB) analyse-clang-tidy || \
+		status=1; \
+	$(MAKE) $(SUB) check-valgrind || status=1; \
 	scripts/summary && exit $$status
 
 # In an order that tells early what is quick to tell.
@@ -194,6 +197,7 @@ check-parts:
 	scripts/run-tests step build $(MAKE) $(SUB) $(PARALLEL) -k all test-programs \
 		|| status=1; \
 	scripts/run-tests one lint $(MAKE) $(SUB) -k lint || status=1; \
+	scripts/run-tests one analyse $(MAKE) $(SUB) -k analyse-quick || status=1; \
 	for part in check-unit fuzz-smoke check-integration check-faults-short \
 		check-web check-browser check-asan check-tsan; do \
 		$(MAKE) $(SUB) $$part || status=1; \
@@ -453,6 +457,45 @@ lint-js:
 	$(Q)status=0; for file in $(JS_FILES); do \
 		node --check $$file || status=1; \
 	done; exit $$status
+
+# ---- analysers: see docs/testing.md ----
+
+ANALYSE := analyse-gcc analyse-cppcheck analyse-clang-tidy
+analyse: $(ANALYSE) check-valgrind ## gcc -fanalyzer, cppcheck, clang-tidy, valgrind
+
+# Part of check: those that take less than a minute together.
+analyse-quick: analyse-gcc analyse-cppcheck
+.PHONY: analyse analyse-quick $(ANALYSE) check-valgrind
+
+$(ANALYSE): analyse-%: $(GEN)/stamp
+	$(call say,ANALYSE,$*)
+	$(Q)scripts/analyse $* -Ifcgi -Ibuild $(PACKAGE_CFLAGS)
+
+# The binary behind a web server, under memcheck; what it finds goes where the
+# reports of the sanitizers go.
+VALGRIND_TESTS ?= stream resume rest_create rest_change
+MEMCHECK := /usr/libexec/valgrind/memcheck-amd64-linux
+
+check-valgrind: build/valgrind/belfry ## a few integration tests under valgrind
+	@BELFRY_BIN=$(abspath $<) BELFRY_TEST_EXE=$(MEMCHECK) \
+		SANITIZER=valgrind ROUNDS=20 \
+		scripts/run-tests node build/valgrind node --test \
+			--test-reporter=spec \
+			--test-concurrency=$(NODE_TEST_CONCURRENCY) \
+			--test-timeout=$(NODE_TEST_TIMEOUT_MS) \
+			$(VALGRIND_TESTS:%=tests/integration/%.test.mjs)
+
+build/valgrind/belfry: $(OUT)/belfry
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#!/bin/sh'; \
+		echo 'log=$${ASAN_OPTIONS##*log_path=}; log=$${log%%:*}'; \
+		echo 'exec valgrind --quiet --leak-check=full' \
+			'--errors-for-leak-kinds=definite --error-exitcode=99' \
+			'--log-file="$${log:-/tmp/belfry-valgrind}.%p"' \
+			'$(abspath $<) "$$@"'; } >$@
+	$(Q)chmod +x $@
+
+# ---- end of analysers ----
 
 format: ## put all C files into shape
 	$(Q)$(CLANG_FORMAT) -i $(C_FILES)

@@ -192,7 +192,7 @@ int api_call_route(struct api_call *call, struct err *err)
 	    request_param(call->request, "PATH_INFO"),
 	};
 	char allowed[API_ALLOW_BYTES];
-	unsigned allow;
+	unsigned allow = 0;
 	struct buf below;
 	int result;
 

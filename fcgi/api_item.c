@@ -65,7 +65,7 @@ static int answer_row(struct api_call *call, struct err *err)
 
 int api_get(struct api_call *call, struct err *err)
 {
-	struct item item;
+	struct item item = {0};
 
 	if (find(call, false, &item, err) < 0)
 		return -1;
@@ -77,7 +77,7 @@ int api_delete(struct api_call *call, struct err *err)
 	bool publisher = api_has_scope(call, SCOPE_PUBLISH);
 	struct store_view view;
 	int everyone = api_query_switch(call, "everyone", err);
-	struct item item;
+	struct item item = {0};
 	int result;
 
 	if (everyone < 0 || api_begin_write(call, err) < 0 ||
@@ -213,7 +213,7 @@ static int apply_patch(struct api_call *call, const struct patch *p,
 	bool publisher = api_has_scope(call, SCOPE_PUBLISH);
 	struct store_view view = view_of(call);
 	struct store_target target = {.id = call->id};
-	struct item item;
+	struct item item = {0};
 
 	if (find(call, publisher, &item, err) < 0 ||
 	    may_patch(call, p, &item, err) < 0)
@@ -253,7 +253,7 @@ int api_read(struct api_call *call, struct err *err)
 {
 	struct store_target target = {.id = call->id};
 	struct store_view view;
-	struct item item;
+	struct item item = {0};
 
 	if (api_begin_write(call, err) < 0 || find(call, false, &item, err) < 0)
 		return -1;

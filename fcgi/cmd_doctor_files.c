@@ -249,7 +249,7 @@ static int find_refused_to(const struct place *place,
 
 static void check_access(struct doctor *d, const struct place *place)
 {
-	struct person person;
+	struct person person = {0};
 	char who[128], what[PATH_MAX + 16];
 	int refused;
 

@@ -267,7 +267,7 @@ static void send_page(struct hub *hub)
 			user = hub->rows[i].user;
 			if (user->page_first != i)
 				continue;
-			n = merge(hub, user, NULL, 0, indexes);
+			n = merge(hub, user, broadcasts, 0, indexes);
 			DL_FOREACH2 (user->streams, s, user_next)
 				send_to(hub, s, indexes, n);
 		}

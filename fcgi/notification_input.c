@@ -93,7 +93,7 @@ static int take_text(struct parse *p, const struct member *m,
 		return refuse_value(p, m, v, JSON_STRING);
 	/* A name that is cut at its NUL would be somebody else's. */
 	if (m->kind == KIND_USER &&
-	    (text.len == 0 || memchr(text.data, '\0', text.len)))
+	    (!text.data || !text.len || memchr(text.data, '\0', text.len)))
 		return refuse_value(p, m, v, JSON_STRING);
 	if (!text.data && m->kind == KIND_TYPE)
 		text = SPAN(NOTIFICATION_TYPE_DEFAULT);

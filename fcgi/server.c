@@ -50,6 +50,7 @@ static void listen_ready(struct loop_io *io, uint32_t events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd =
+		    /* cppcheck-suppress nullPointer ; its name is not asked */
 		    accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {

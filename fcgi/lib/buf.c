@@ -140,7 +140,7 @@ void buf_put_int(struct buf *b, int64_t value)
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	char local[256];
-	char *text = local;
+	char *text = NULL;
 	va_list args;
 	int len;
 
@@ -156,9 +156,8 @@ void buf_printf(struct buf *b, const char *format, ...)
 		vsnprintf(text, (size_t)len + 1, format, args);
 		va_end(args);
 	}
-	buf_append(b, text, (size_t)len);
-	if (text != local)
-		free(text);
+	buf_append(b, text ? text : local, (size_t)len);
+	free(text);
 }
 
 char *buf_take(struct buf *b, size_t *len)

@@ -46,7 +46,7 @@ static void set_message(struct err *e, enum err_code code, const char *text)
 	utf8_line(e->message, sizeof(e->message), span_of(text));
 }
 
-int err_set(struct err *e, enum err_code code, const char *format, ...)
+int(err_set)(struct err *e, enum err_code code, const char *format, ...)
 {
 	/* Longer than a message: the cut is made where characters end. */
 	char text[ERR_MESSAGE_BYTES + 8];
@@ -78,7 +78,7 @@ static enum err_code code_of_errno(int error)
 	}
 }
 
-int err_set_errno(struct err *e, const char *format, ...)
+int(err_set_errno)(struct err *e, const char *format, ...)
 {
 	int error = errno;
 	char what[ERR_MESSAGE_BYTES], reason[128];

@@ -95,6 +95,7 @@ static int scan_escape(struct scan *s, bool *nul)
 {
 	int i;
 
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): no string */
 	if (s->p >= s->end || !memchr("\"\\/bfnrtu", *s->p, 9))
 		return fail(s, "an escape of JSON after the backslash");
 	if (*s->p++ != 'u')

@@ -126,6 +126,7 @@ void json_write_raw(struct buf *b, struct span text)
 	/* In a valid text only white space is below 0x20. */
 	for (i = 0; i < text.len; i++)
 		out[i] =
-		    (unsigned char)text.data[i] < 0x20 ? ' ' : text.data[i];
+		    (char)((unsigned char)text.data[i] < 0x20 ? ' '
+							      : text.data[i]);
 	buf_commit(b, text.len);
 }

@@ -226,7 +226,9 @@ static int new_socket(const struct listen_address *a, struct err *err)
 	int fd = socket(a->socket.ss_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	return fd < 0 ? err_set_errno(err, "socket") : fd;
+	if (fd < 0)
+		return err_set_errno(err, "socket");
+	return fd;
 }
 
 static int in_use(const struct listen_address *a, struct err *err)

@@ -74,6 +74,7 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 		if (!start || at < start || at - start >= length)
 			continue;
 		atomic_store(&guards[i].lost, true);
+		/* cppcheck-suppress leakReturnValNotUsed ; it is at `start` */
 		if (mmap((void *)start, length, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 			 0) != MAP_FAILED)
