@@ -17,6 +17,15 @@
 
 #define PROBLEM_MAX_BYTES 4096
 
+/* On every answer.  No page of anybody may frame it, embed it, or run what is
+ * in it; and a ticket in its URL goes nowhere else. */
+#define SECURITY_HEADERS                                                       \
+	"X-Content-Type-Options: nosniff\r\n"                                  \
+	"Content-Security-Policy: default-src 'none'; "                        \
+	"frame-ancestors 'none'\r\n"                                           \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"                        \
+	"Referrer-Policy: no-referrer\r\n"
+
 void answer_init(struct answer *a)
 {
 	memset(a, 0, sizeof(*a));
@@ -68,7 +77,7 @@ static void begin_head(struct answer *a, int status)
 	buf_printf(&a->bytes, "Status: %d %s\r\n", status,
 		   answer_reason(status));
 	buf_put(&a->bytes, buf_span(&a->headers));
-	buf_puts(&a->bytes, "X-Content-Type-Options: nosniff\r\n");
+	buf_puts(&a->bytes, SECURITY_HEADERS);
 	if (!has_header(a, "Cache-Control"))
 		buf_puts(&a->bytes, "Cache-Control: no-store\r\n");
 }
@@ -114,10 +123,10 @@ void answer_stream_head(struct answer *a)
 	a->status = 200;
 	buf_puts(&a->bytes, "Status: 200 OK\r\n");
 	buf_put(&a->bytes, buf_span(&a->headers));
-	buf_puts(&a->bytes, "Content-Type: text/event-stream; charset=utf-8\r\n"
-			    "Cache-Control: no-store, no-transform\r\n"
-			    "X-Accel-Buffering: no\r\n"
-			    "X-Content-Type-Options: nosniff\r\n\r\n");
+	buf_puts(&a->bytes,
+		 "Content-Type: text/event-stream; charset=utf-8\r\n"
+		 "Cache-Control: no-store, no-transform\r\n"
+		 "X-Accel-Buffering: no\r\n" SECURITY_HEADERS "\r\n");
 }
 
 /* ---- problems ---- */

@@ -34,7 +34,7 @@ void answer_fini(struct answer *a);
  * is left out). */
 void answer_header(struct answer *a, const char *name, const char *value);
 /* Writes head and body.  Every answer gets Cache-Control: no-store (unless a
- * header says otherwise), X-Content-Type-Options: nosniff, Content-Length. A
+ * header says otherwise), Content-Length, and headers for security. A
  * body that is too large becomes a problem. */
 void answer_json(struct answer *a, int status, struct span json);
 /* The same with 200 and text of another type. */

@@ -58,9 +58,11 @@ int api_open(struct api **out, const struct config *config,
 	return 0;
 }
 
-void api_share(struct api *api, struct metrics *metrics)
+void api_share(struct api *api, struct metrics *metrics, struct limits *limits)
 {
 	api->metrics = metrics;
+	api->limits = limits;
+	auth_share(api->auth, limits);
 }
 
 void api_close(struct api *api)
@@ -131,6 +133,7 @@ static int run_safe(struct api_call *call, struct err *err)
 	if ((write ? db_begin_write(call->db, err)
 		   : db_begin_read(call->db, err)) < 0 ||
 	    api_admit(call, consume, err) < 0 ||
+	    api_limit_credential(call, err) < 0 ||
 	    call->route->handler(call, err) < 0)
 		return -1;
 	if (db_commit(call->db, err) == 0)
@@ -160,8 +163,9 @@ static int check_body(const struct api_call *call, struct err *err)
 static int run_unsafe(struct api_call *call, struct err *err)
 {
 	if (db_begin_read(call->db, err) < 0 ||
-	    api_admit(call, false, err) < 0 || db_commit(call->db, err) < 0 ||
-	    check_body(call, err) < 0)
+	    api_admit(call, false, err) < 0 ||
+	    api_limit_credential(call, err) < 0 ||
+	    db_commit(call->db, err) < 0 || check_body(call, err) < 0)
 		return -1;
 	return 1;
 }
@@ -228,6 +232,8 @@ static int run(struct api_call *call, struct err *err)
 		return 0;
 	if (!call->route->scopes)
 		return call->route->handler(call, err);
+	if (api_limit_address(call, err) < 0)
+		return -1;
 	if (api_use_database(call, err) < 0)
 		return -1;
 	return is_safe(call) ? run_safe(call, err) : run_unsafe(call, err);
@@ -271,8 +277,13 @@ static bool refuse_in_band(struct api_call *call, int status,
 			   const struct err *err)
 {
 	const char *accept = request_param(call->request, "HTTP_ACCEPT");
-	int64_t retry_ms =
-	    event_jitter(err->code == ERR_BUSY ? BUSY_RETRY_MS : AWAY_RETRY_MS);
+	int64_t retry_ms = AWAY_RETRY_MS;
+
+	if (err->code == ERR_BUSY || err->code == ERR_LIMITED)
+		retry_ms = BUSY_RETRY_MS;
+	if (retry_ms < call->retry_ms)
+		retry_ms = call->retry_ms;
+	retry_ms = event_jitter(retry_ms);
 
 	if ((status != 429 && status != 503) || call->answer->head_only ||
 	    !call->route || call->route->handler != api_stream || !accept ||
@@ -304,6 +315,11 @@ void api_call_fail(struct api_call *call, struct err *err)
 	call->answer->open = NULL;
 	if (refuse_in_band(call, status, err))
 		return;
+	if (call->retry_ms) {
+		snprintf(text, sizeof(text), "%lld",
+			 (long long)(call->retry_ms + 999) / 1000);
+		answer_header(call->answer, "Retry-After", text);
+	}
 	hide_folder(err, call->config->database);
 	answer_problem_status(call->answer, status, err);
 }

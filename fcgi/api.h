@@ -18,6 +18,7 @@ struct config;
 struct db;
 struct err;
 struct identity;
+struct limits;
 struct metrics;
 struct registry;
 struct request;
@@ -34,10 +35,11 @@ struct api;
 int api_open(struct api **out, const struct config *config,
 	     struct registry *registry, int cache_kib, struct err *err);
 void api_close(struct api *api); /* NULL is fine */
-/* What all threads count into; without it nothing is counted. */
-void api_share(struct api *api, struct metrics *metrics);
 /* Closes the connection if the database was moved away (see db_moved). */
 void api_let_go(struct api *api);
+/* What all threads count into, and the buckets that all take from; NULL:
+ * nothing is counted, nobody is limited. */
+void api_share(struct api *api, struct metrics *metrics, struct limits *limits);
 
 /* One request and its answer.  The caller's; zeroed but for the first two. */
 struct api_exchange {

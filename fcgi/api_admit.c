@@ -11,6 +11,8 @@
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/fcgi.h"
+#include "limit.h"
+#include "metrics.h"
 
 static int check_csrf(const struct api_call *call, struct err *err)
 {
@@ -50,8 +52,13 @@ int api_admit(struct api_call *call, bool consume, struct err *err)
 	identity_fini(call->who_owned);
 	memset(call->who_owned, 0, sizeof(*call->who_owned));
 	if (auth_identify(call->auth, call->db, call->request, consume,
-			  call->who_owned, err) < 0)
+			  call->who_owned, err) < 0) {
+		call->retry_ms = auth_retry_ms(call->auth);
+		if (err->code == ERR_LIMITED)
+			metrics_add(call->api->metrics,
+				    METRIC_LIMITED + LIMIT_GUESS, 1);
 		return -1;
+	}
 	call->who = call->who_owned;
 	if (check_csrf(call, err) < 0)
 		return -1;

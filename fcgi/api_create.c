@@ -112,6 +112,7 @@ int api_create(struct api_call *call, struct err *err)
 	buf_init(&b.json, CREATED_MAX_BYTES);
 	if (parse(call, &b, err) < 0 || api_begin_write(call, err) < 0)
 		goto out;
+	api_limit_more(call, (unsigned)b.count - 1);
 	if (b.is_array)
 		buf_putc(&b.json, '[');
 	if (insert_all(call, &b, &created, &first, err) < 0)

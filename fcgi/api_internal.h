@@ -100,6 +100,7 @@ struct api {
 	const struct config *config;
 	struct registry *registry;
 	struct metrics *metrics; /* NULL: nothing is counted */
+	struct limits *limits;
 	struct auth *auth;
 	struct db *db; /* NULL: to be opened */
 	int cache_kib;
@@ -126,6 +127,7 @@ struct api_call {
 	const char *request_id;	    /* X-Request-Id, of the client or ours */
 	int64_t id;		    /* {id} of the route, or 0 */
 	int64_t now_ms;
+	int64_t retry_ms;  /* of a request that comes too often */
 	bool in_savepoint; /* of the group's transaction */
 	int status; /* of the problem, where its error code has none; else 0 */
 	struct answer *answer;
@@ -173,6 +175,15 @@ int api_put_row(const struct api_call *call, int64_t id, struct buf *json,
 		struct err *err);
 /* "<base path>/<id>" as the header Location. */
 void api_location(const struct api_call *call, int64_t id);
+
+/* ---- rates: api_limit.c ---- */
+
+/* ERR_LIMITED, and call->retry_ms: this address, or this credential, asks too
+ * often. */
+int api_limit_address(struct api_call *call, struct err *err);
+int api_limit_credential(struct api_call *call, struct err *err);
+/* The request was n more than the one that was taken for it. */
+void api_limit_more(struct api_call *call, unsigned n);
 
 /* ---- counting: api_metrics.c ---- */
 

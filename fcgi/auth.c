@@ -16,7 +16,9 @@
 #include "lib/crypto.h"
 #include "lib/db.h"
 #include "lib/err.h"
+#include "lib/fcgi.h"
 #include "lib/mem.h"
+#include "limit.h"
 
 #define SESSION_PREFIX "bfs_"
 
@@ -289,6 +291,50 @@ static int from_remote_user(const char *user, struct identity *out,
 	return 0;
 }
 
+static int look_up(struct auth *a, struct db *db, const struct presented *p,
+		   bool consume, struct identity *out, struct err *err)
+{
+	switch (p->as) {
+	case PRESENTED_BEARER:
+		return from_row(db, CREDENTIAL_TOKEN, p->secret, out, err);
+	case PRESENTED_COOKIE:
+		return from_cookie(a, db, p->secret, out, err);
+	case PRESENTED_TICKET:
+		return from_ticket(a, db, p->secret, consume, out, err);
+	case PRESENTED_REMOTE_USER:
+		return from_remote_user(p->secret, out, err);
+	case PRESENTED_NOTHING:
+		break;
+	}
+	return unauthorized("the credential", err);
+}
+
+/* Who has tried too many bad ones from this address is not looked up; but one
+ * that was good lately is, as an address may be that of a whole company. */
+static int look_up_unless_guessed(struct auth *a, struct db *db,
+				  const struct request *request, bool consume,
+				  const struct presented *p,
+				  struct identity *out, struct err *err)
+{
+	struct span secret = span_of(p->secret);
+	const struct limit_key guess = {
+	    LIMIT_GUESS, LIMIT_ADDRESS,
+	    span_of(request_param(request, "REMOTE_ADDR"))};
+	int result;
+
+	a->retry_ms = limit_look(a->limits, &guess);
+	if (a->retry_ms && !limit_remembers(a->limits, secret))
+		return err_set(err, ERR_LIMITED,
+			       "too many bad credentials from this address");
+	a->retry_ms = 0;
+	result = look_up(a, db, p, consume, out, err);
+	if (result == 0 && p->as != PRESENTED_TICKET)
+		limit_remember(a->limits, secret);
+	else if (result < 0 && err->code == ERR_UNAUTHORIZED)
+		limit_charge(a->limits, &guess, 1);
+	return result;
+}
+
 int auth_identify(struct auth *a, struct db *db, const struct request *request,
 		  bool consume, struct identity *out, struct err *err)
 {
@@ -303,16 +349,21 @@ int auth_identify(struct auth *a, struct db *db, const struct request *request,
 	else if (!p.secret)
 		result = err_set(err, ERR_UNAUTHORIZED,
 				 "the credential is malformed");
-	else if (p.as == PRESENTED_BEARER)
-		result = from_row(db, CREDENTIAL_TOKEN, p.secret, out, err);
-	else if (p.as == PRESENTED_COOKIE)
-		result = from_cookie(a, db, p.secret, out, err);
-	else if (p.as == PRESENTED_TICKET)
-		result = from_ticket(a, db, p.secret, consume, out, err);
 	else
-		result = from_remote_user(p.secret, out, err);
+		result = look_up_unless_guessed(a, db, request, consume, &p,
+						out, err);
 	presented_fini(&p);
 	return result;
+}
+
+void auth_share(struct auth *a, struct limits *limits)
+{
+	a->limits = limits;
+}
+
+int64_t auth_retry_ms(const struct auth *a)
+{
+	return a->retry_ms;
 }
 
 bool auth_has_ticket(struct auth *a, const struct request *request)

@@ -16,6 +16,7 @@ struct auth;
 struct config;
 struct db;
 struct err;
+struct limits;
 struct request;
 
 enum {
@@ -46,6 +47,10 @@ struct identity {
 
 int auth_open(struct auth **out, const struct config *config, struct err *err);
 void auth_close(struct auth *a); /* NULL is fine */
+/* Who guesses is slowed down by these buckets; NULL: nobody. */
+void auth_share(struct auth *a, struct limits *limits);
+/* After ERR_LIMITED: how long until this address may try again. */
+int64_t auth_retry_ms(const struct auth *a);
 
 /* Finds and checks the credential, within the caller's read transaction on db
  * (for a ticket: its write transaction, see auth_has_ticket).  `consume`: a

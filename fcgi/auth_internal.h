@@ -9,10 +9,13 @@
 struct config;
 struct db;
 struct err;
+struct limits;
 struct request;
 
 struct auth {
 	const struct config *config;
+	struct limits *limits;
+	int64_t retry_ms;
 	struct db *host; /* session_database; NULL until it is needed */
 };
 

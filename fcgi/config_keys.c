@@ -113,6 +113,8 @@ static const struct config_key keys[] = {
 	{"rate_limit", "on", KIND_RATES, 0,
 	 "on, off, or connect=N/s,read=N/s,write=N/s,publish=N/s (with a burst:"
 	 " N/s:B)", 0, 0, NULL, NULL},
+	{"rate_limit_address", "20", KIND_UNSIGNED, AT(rate_limit_address),
+	 "0 (no limit) or a number up to 100000", 0, 100000, NULL, NULL},
 	{"retention_age", "30d", KIND_DURATION, AT(retain.age_ms),
 	 "a duration of at least 1s, such as 30d",
 	 1000, 100 * MS_PER_YEAR, NULL, NULL},

@@ -12,7 +12,7 @@ struct buf;
 struct config;
 struct config_key;
 
-#define CONFIG_KEYS	      28
+#define CONFIG_KEYS	      29
 #define CONFIG_NAME_BYTES     40
 #define CONFIG_VARIABLE_START "BELFRY_"
 

@@ -41,7 +41,7 @@ enum metric {
 	/* answers: + hundreds of the status, from 1xx on */
 	METRIC_ANSWER = METRIC_EVENT_END,
 	METRIC_ANSWER_END = METRIC_ANSWER + 5,
-	/* requests over a rate: + enum limits_rate, 5 */
+	/* requests over a rate: + enum limit_rate, 5 */
 	METRIC_LIMITED = METRIC_ANSWER_END,
 	METRIC_LIMITED_END = METRIC_LIMITED + 5,
 	METRIC_DATABASE_BUSY = METRIC_LIMITED_END,

@@ -24,8 +24,10 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/systemd.h"
+#include "limit.h"
 #include "metrics.h"
 #include "registry.h"
+#include "sandbox.h"
 #include "server_internal.h"
 
 #define NS_PER_MS	 INT64_C(1000000)
@@ -225,6 +227,7 @@ static void sweep(struct loop_timer *timer)
 	conn_sweep(server, loop_now_ns(server->loop));
 	trim(server);
 	metrics_tick(server->metrics);
+	limit_tick(server->limits);
 	metrics_add(server->metrics, METRIC_LOG_DROPPED,
 		    log_dropped() - server->log_dropped);
 	server->log_dropped = log_dropped();
@@ -304,21 +307,26 @@ static int build(struct server *server, struct err *err)
 {
 	const bool one_request = server->config->host != CONFIG_HOST_ANY;
 	struct metrics *metrics = metrics_new(server->config->database);
+	struct limits *limits = limit_new(server->config);
 	const struct workers_options readers = {
 	    .threads = one_request ? 0 : server->config->workers,
 	    .cache_kib = READER_CACHE_KIB,
-	    .metrics = metrics};
+	    .metrics = metrics,
+	    .limits = limits};
 	const struct workers_options writer = {.threads = 1,
 					       .run_group = conn_write_group,
 					       .group_max = GROUP_MAX,
-					       .metrics = metrics};
+					       .metrics = metrics,
+					       .limits = limits};
 
 	const struct registry_options options = {
 	    server->config->database, server->config->max_streams,
 	    server->config->max_streams_per_user};
 
 	server->metrics = metrics;
+	server->limits = limits;
 	metrics_tick(metrics);
+	limit_tick(limits);
 	server->registry = registry_new(&options);
 	if (loop_open(&server->loop, err) < 0 ||
 	    loop_on_signal(server->loop, on_signal, server, err) < 0)
@@ -371,6 +379,7 @@ static void take_apart(struct server *server)
 	loop_close(server->loop);
 	registry_free(server->registry);
 	metrics_free(server->metrics);
+	limit_free(server->limits);
 }
 
 static struct server *new_server(const struct config *config)
@@ -387,8 +396,10 @@ static struct server *new_server(const struct config *config)
 int server_run(const struct config *config, int listen_fd, struct err *err)
 {
 	struct server *server = new_server(config);
-	int result = build(server, err);
+	int result;
 
+	sandbox_enter(config, listen_fd);
+	result = build(server, err);
 	if (result == 0)
 		result = start_listening(server, listen_fd, err);
 	if (result == 0) {
@@ -411,6 +422,7 @@ int server_run_one(const struct config *config, struct fcgi_gather *request,
 	int result;
 
 	server->single = true;
+	sandbox_enter(config, -1);
 	result = build(server, err);
 	if (result == 0) {
 		conn_answer(server, fd, request);

@@ -18,6 +18,7 @@
 
 struct config;
 struct hub;
+struct limits;
 struct metrics;
 struct registry;
 struct upkeep;
@@ -32,6 +33,7 @@ struct server {
 				   there is one request at a time */
 	struct upkeep *upkeep;
 	struct metrics *metrics;
+	struct limits *limits;
 	unsigned long log_dropped; /* as counted */
 	struct loop_io listen_io;
 	struct loop_hook hook;

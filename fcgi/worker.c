@@ -103,7 +103,7 @@ static int open_api(struct api **out, const struct workers *pool,
 {
 	if (api_open(out, config, registry, pool->options.cache_kib, err) < 0)
 		return -1;
-	api_share(*out, pool->options.metrics);
+	api_share(*out, pool->options.metrics, pool->options.limits);
 	return 0;
 }
 

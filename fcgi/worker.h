@@ -13,6 +13,7 @@ struct api;
 struct config;
 struct err;
 struct registry;
+struct limits;
 struct metrics;
 struct workers;
 
@@ -28,7 +29,8 @@ struct workers_options {
 	void (*run_group)(struct job *list, struct api *api);
 	unsigned group_max;
 	int cache_kib; /* of each database connection: see db_options */
-	struct metrics *metrics;
+	struct metrics *metrics; /* for api_share */
+	struct limits *limits;
 };
 
 /* Starts the threads (signals must be blocked already). */

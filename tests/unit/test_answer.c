@@ -38,6 +38,13 @@ static int count_of(const struct answer *a, const char *needle)
 	return n;
 }
 
+#define SECURITY                                                               \
+	"X-Content-Type-Options: nosniff\r\n"                                  \
+	"Content-Security-Policy: default-src 'none'; "                        \
+	"frame-ancestors 'none'\r\n"                                           \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"                        \
+	"Referrer-Policy: no-referrer\r\n"
+
 static void json_has_head_and_body(void **state)
 {
 	struct answer a;
@@ -46,13 +53,12 @@ static void json_has_head_and_body(void **state)
 	answer_init(&a);
 	answer_header(&a, "ETag", "W/\"x\"");
 	answer_json(&a, 200, SPAN("{\"a\":1}"));
-	assert_bytes(&a, "Status: 200 OK\r\n"
-			 "ETag: W/\"x\"\r\n"
-			 "X-Content-Type-Options: nosniff\r\n"
-			 "Cache-Control: no-store\r\n"
-			 "Content-Type: application/json\r\n"
-			 "Content-Length: 7\r\n\r\n"
-			 "{\"a\":1}");
+	assert_bytes(&a,
+		     "Status: 200 OK\r\n"
+		     "ETag: W/\"x\"\r\n" SECURITY "Cache-Control: no-store\r\n"
+		     "Content-Type: application/json\r\n"
+		     "Content-Length: 7\r\n\r\n"
+		     "{\"a\":1}");
 	assert_int_equal(a.status, 200);
 	answer_fini(&a);
 }
@@ -240,8 +246,7 @@ static void a_stream_head_is_as_promised(void **state)
 			 "Vary: Origin\r\n"
 			 "Content-Type: text/event-stream; charset=utf-8\r\n"
 			 "Cache-Control: no-store, no-transform\r\n"
-			 "X-Accel-Buffering: no\r\n"
-			 "X-Content-Type-Options: nosniff\r\n\r\n");
+			 "X-Accel-Buffering: no\r\n" SECURITY "\r\n");
 	answer_fini(&a);
 }
 
