@@ -412,13 +412,12 @@ enum api_next api_handle(struct api *api, struct api_exchange *exchange)
 	return API_ANSWERED;
 }
 
-int api_host_session_alive(struct api *api, const char *secret,
-			   const char *user, struct err *err)
+int api_host_look(struct api *api, struct auth_host_file *file,
+		  struct auth_host_look *looks, size_t count, struct err *err)
 {
 	if (use_database(api, err) < 0)
 		return -1;
-	return auth_host_session_alive(api->auth, api->db, span_of(secret),
-				       span_of(user), err);
+	return auth_host_look(api->auth, api->db, file, looks, count, err);
 }
 
 int api_retention(struct api *api, struct retention *retention,

@@ -65,8 +65,8 @@ void api_write_group(struct api *api, struct api_exchange *list);
 int api_retention(struct api *api, struct retention *retention,
 		  struct retention_step *step, struct err *err);
 
-/* For the hub, through a worker: see auth_host_session_alive. */
-int api_host_session_alive(struct api *api, const char *secret,
-			   const char *user, struct err *err);
+/* See auth_host_look. */
+int api_host_look(struct api *api, struct auth_host_file *file,
+		  struct auth_host_look *looks, size_t count, struct err *err);
 
 #endif

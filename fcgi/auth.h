@@ -69,6 +69,23 @@ struct span identity_user(const struct identity *identity);
 int auth_host_session_alive(struct auth *a, struct db *db, struct span secret,
 			    struct span user, struct err *err);
 
+/* What the file of those sessions looked like; zeroed at first. */
+struct auth_host_file {
+	int64_t inode, size, changed, wal_size, wal_changed;
+	bool settled;
+};
+/* One of them that streams.  It is not asked about before good_until_ms (Unix
+ * ms; 0: always) while the file stays the same. */
+struct auth_host_look {
+	const char *secret, *user;
+	int64_t good_until_ms;
+	bool over; /* out */
+};
+/* Looks at those that are due, in one short read; if none is, not at all.  -1:
+ * ERR_BUSY or another; what is not said to be over is as it was. */
+int auth_host_look(struct auth *a, struct db *db, struct auth_host_file *file,
+		   struct auth_host_look *looks, size_t count, struct err *err);
+
 /* Tries the session_query once, for a person who checks the configuration: the
  * error says what the database says. */
 int auth_check_host(struct auth *a, struct db *db, struct err *err);

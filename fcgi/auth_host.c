@@ -9,8 +9,11 @@
  */
 #include "auth_internal.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "auth.h"
 #include "config.h"
@@ -21,6 +24,11 @@
 
 /* A worker waits here, and others with it: rather a quick 503. */
 #define HOST_BUSY_TIMEOUT_MS 100
+#define NS_PER_S	     INT64_C(1000000000)
+#define NS_PER_MS	     INT64_C(1000000)
+#define SETTLED_NS	     NS_PER_S
+/* So long a session that is asked about beforehand is not asked about again. */
+#define AHEAD_MS INT64_C(3600000)
 
 static int host_database(struct auth *a, struct db *own, struct db **out,
 			 struct err *err)
@@ -48,10 +56,9 @@ static int host_database(struct auth *a, struct db *own, struct db **out,
 
 /* As auth_host_user, with the database's own error. */
 static int query(struct auth *a, struct db *own, struct span secret,
-		 char **user, struct err *err)
+		 int64_t now_ms, char **user, struct err *err)
 {
 	char now_iso[CLOCK_RFC3339_BYTES];
-	int64_t now_ms = clock_wall_ms();
 	struct db_stmt *stmt;
 	struct db *db;
 	struct span found;
@@ -82,7 +89,7 @@ int auth_host_user(struct auth *a, struct db *db, struct span secret,
 {
 	struct err why = {ERR_OK, ""};
 	char text[LOG_TEXT_BYTES];
-	int result = query(a, db, secret, user, &why);
+	int result = query(a, db, secret, clock_wall_ms(), user, &why);
 
 	if (result >= 0)
 		return result;
@@ -119,7 +126,8 @@ int auth_check_host(struct auth *a, struct db *db, struct err *err)
 
 	if (!a->config->session_query)
 		return 0;
-	result = query(a, db, SPAN("no session has this secret"), &found, &why);
+	result = query(a, db, SPAN("no session has this secret"),
+		       clock_wall_ms(), &found, &why);
 	free(found);
 	if (result < 0)
 		return err_set(err, why.code, "session_query: %s", why.message);
@@ -128,4 +136,117 @@ int auth_check_host(struct auth *a, struct db *db, struct err *err)
 			       "session_query: expected no row for a secret "
 			       "that does not exist, found one");
 	return 0;
+}
+
+/* ---- sessions that stream, looked at again ---- */
+
+static void file_state(const char *path, struct auth_host_file *out)
+{
+	char wal[PATH_MAX];
+	struct stat st;
+
+	memset(out, 0, sizeof(*out));
+	if (stat(path, &st) == 0) {
+		out->inode = (int64_t)st.st_ino;
+		out->size = st.st_size;
+		out->changed =
+		    st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+	}
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	if (stat(wal, &st) == 0) {
+		out->wal_size = st.st_size;
+		out->wal_changed =
+		    st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+	}
+}
+
+/* Is it as it was?  What was written just before we looked may be followed by
+ * more with the same time, which has the kernel's tick. */
+static bool is_same_file(const struct auth_host_file *was,
+			 const struct auth_host_file *is)
+{
+	return was->settled && was->inode == is->inode &&
+	       was->size == is->size && was->changed == is->changed &&
+	       was->wal_size == is->wal_size &&
+	       was->wal_changed == is->wal_changed;
+}
+
+/* Does the query take the time from us, and from nowhere else?  Then it can be
+ * asked about times to come. */
+static bool takes_our_time(const char *query)
+{
+	static const char *const own[] = {"'now'", "\"now\"", "current_",
+					  "unixepoch()", "julianday()"};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcasestr(query, own[i]))
+			return false;
+	return strstr(query, ":now_") != NULL;
+}
+
+/* 1: it is that user's at this time. */
+static int is_good_at(struct auth *a, struct db *own,
+		      const struct auth_host_look *look, int64_t now_ms,
+		      struct err *err)
+{
+	char *user = NULL;
+	int result = query(a, own, span_of(look->secret), now_ms, &user, err);
+
+	if (result > 0)
+		result = strcmp(user, look->user) == 0;
+	free(user);
+	return result;
+}
+
+static int look_at(struct auth *a, struct db *own, struct auth_host_look *look,
+		   int64_t now_ms, struct err *err)
+{
+	int good = is_good_at(a, own, look, now_ms, err);
+
+	if (good < 0)
+		return -1;
+	look->over = !good;
+	look->good_until_ms = 0;
+	if (!good || !takes_our_time(a->config->session_query))
+		return 0;
+	good = is_good_at(a, own, look, now_ms + AHEAD_MS, err);
+	if (good > 0)
+		look->good_until_ms = now_ms + AHEAD_MS;
+	return good < 0 ? -1 : 0;
+}
+
+int auth_host_look(struct auth *a, struct db *own, struct auth_host_file *file,
+		   struct auth_host_look *looks, size_t count, struct err *err)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct auth_host_file is;
+	bool same, began = false;
+	struct db *db;
+	int result = 0;
+
+	file_state(a->config->session_database ? a->config->session_database
+					       : a->config->database,
+		   &is);
+	is.settled = now_ms * NS_PER_MS - is.changed > SETTLED_NS &&
+		     now_ms * NS_PER_MS - is.wal_changed > SETTLED_NS;
+	same = is_same_file(file, &is);
+	for (size_t i = 0; i < count && result == 0; i++) {
+		if (same && now_ms < looks[i].good_until_ms)
+			continue;
+		/* One read for all of them. */
+		if (!began) {
+			if (host_database(a, own, &db, err) < 0 ||
+			    db_begin_read(db, err) < 0)
+				return -1;
+			began = true;
+		}
+		result = look_at(a, own, &looks[i], now_ms, err);
+	}
+	if (began)
+		db_rollback(db);
+	if (result == 0)
+		*file = is;
+	else
+		file->settled = false;
+	return result;
 }

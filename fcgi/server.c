@@ -81,95 +81,6 @@ static void accept_again(struct loop_timer *timer)
 	loop_change(server->loop, &server->listen_io, EPOLLIN);
 }
 
-/* ---- the host application's sessions: looked at again ---- */
-
-struct look {
-	struct job job;
-	struct loop_mail mail;
-	struct server *server;
-	struct seen {
-		char *secret, *user;
-		bool over;
-	} * seen;
-	size_t count;
-};
-
-static void look_done(struct loop_mail *mail)
-{
-	struct look *look = CONTAINER_OF(mail, struct look, mail);
-
-	for (size_t i = 0; i < look->count; i++) {
-		struct seen *s = &look->seen[i];
-
-		if (s->over)
-			hub_end_host_session(look->server->hub,
-					     span_of(s->secret),
-					     span_of(s->user));
-		free(s->secret);
-		free(s->user);
-	}
-	look->server->looking = false;
-	free(look->seen);
-	free(look);
-}
-
-static void look_run(struct job *job, struct api *api)
-{
-	struct look *look = CONTAINER_OF(job, struct look, job);
-	struct err err;
-
-	for (size_t i = 0; i < look->count; i++) {
-		struct seen *s = &look->seen[i];
-		int alive =
-		    api_host_session_alive(api, s->secret, s->user, &err);
-
-		s->over = alive == 0;
-		if (alive < 0 && err.code != ERR_BUSY)
-			log_warn("session-query", "code=%s detail=\"%s\"",
-				 err_name(err.code), err.message);
-		if (alive < 0)
-			break; /* nobody is signed out by a lock */
-	}
-	look->mail.deliver = look_done;
-	loop_post(look->server->loop, &look->mail);
-}
-
-static void add_session(void *context, struct span secret, struct span user)
-{
-	struct look *look = context;
-	struct seen *s;
-
-	look->seen = mem_grow(look->seen, look->count + 1, sizeof(*look->seen));
-	s = &look->seen[look->count++];
-	s->secret = span_dup(secret);
-	s->user = span_dup(user);
-	s->over = false;
-}
-
-static void look_at_sessions(struct loop_timer *timer)
-{
-	struct server *server =
-	    CONTAINER_OF(timer, struct server, sessions_timer);
-	struct look *look;
-
-	/* Twice per heartbeat: what is over is noticed within one. */
-	loop_timer_set(server->loop, timer,
-		       loop_now_ns(server->loop) +
-			   server->config->heartbeat_ms * NS_PER_MS / 2);
-	if (server->looking)
-		return;
-	look = mem_new(sizeof(*look));
-	look->server = server;
-	look->job.run = look_run;
-	hub_each_host_session(server->hub, add_session, look);
-	if (!look->count) {
-		free(look);
-		return;
-	}
-	server->looking = true;
-	workers_submit(server->workers, &look->job);
-}
-
 /* ---- time and signals ---- */
 
 static void log_rows_found(struct server *server)
@@ -192,7 +103,7 @@ static void stop_if_done(struct server *server)
 {
 	if ((server->draining || server->single) && !server->conn_count &&
 	    !hub_streams(server->hub) && !upkeep_busy(server) &&
-	    !server->looking)
+	    !sessions_busy(server))
 		loop_stop(server->loop);
 }
 
@@ -251,7 +162,7 @@ static void drain(struct server *server)
 	registry_drain(server->registry);
 	loop_unwatch(server->loop, &server->listen_io);
 	loop_timer_stop(server->loop, &server->accept_timer);
-	loop_timer_stop(server->loop, &server->sessions_timer);
+	sessions_stop(server);
 	upkeep_stop(server);
 	conn_drop_idle(server);
 	hub_drain(server->hub);
@@ -348,8 +259,7 @@ static int build(struct server *server, struct err *err)
 	server->drain_timer.fire = drain_over;
 	start_timer(server, &server->sweep_timer, sweep);
 	upkeep_start(server);
-	if (server->config->session_query)
-		start_timer(server, &server->sessions_timer, look_at_sessions);
+	sessions_start(server);
 	return 0;
 }
 
@@ -375,6 +285,7 @@ static void take_apart(struct server *server)
 	if (server->hub && !server->single)
 		log_rows_found(server);
 	upkeep_free(server);
+	sessions_free(server);
 	hub_close(server->hub);
 	loop_close(server->loop);
 	registry_free(server->registry);

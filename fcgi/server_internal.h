@@ -21,6 +21,7 @@ struct hub;
 struct limits;
 struct metrics;
 struct registry;
+struct sessions;
 struct upkeep;
 
 struct server {
@@ -32,17 +33,17 @@ struct server {
 	struct workers *writer; /* one thread that writes for all; NULL where
 				   there is one request at a time */
 	struct upkeep *upkeep;
+	struct sessions *sessions; /* NULL without a session_query */
 	struct metrics *metrics;
 	struct limits *limits;
 	unsigned long log_dropped; /* as counted */
 	struct loop_io listen_io;
 	struct loop_hook hook;
-	struct loop_timer accept_timer, sweep_timer, sessions_timer,
-	    drain_timer;
+	struct loop_timer accept_timer, sweep_timer, drain_timer;
 	struct conn *conns;
 	unsigned conn_count;
 	unsigned accepted; /* since memory was last given back */
-	bool draining, looking;
+	bool draining;
 	bool single; /* CGI: ends with the one request */
 	char read_buf[SERVER_READ_BYTES];
 };
@@ -81,6 +82,15 @@ void conn_sweep(struct server *server, int64_t now_ns);
 void conn_close_all(struct server *server);
 /* Draining: who has not asked yet is let go. */
 void conn_drop_idle(struct server *server);
+
+/* ---- server_sessions.c ---- */
+
+void sessions_start(struct server *server);
+/* A worker is at it: wait for its mail. */
+bool sessions_busy(const struct server *server);
+void sessions_stop(struct server *server); /* what a worker has goes on */
+/* When the workers are gone. */
+void sessions_free(struct server *server);
 
 /* ---- server_upkeep.c ---- */
 

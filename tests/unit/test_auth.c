@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth.h"
@@ -536,6 +538,73 @@ static void a_host_session_is_looked_at_again(void **state)
 	assert_int_equal(alive(f, "t-alice", "alice"), 0);
 }
 
+/* As if it had been written long ago. */
+static void settle(struct fixture *f, time_t at)
+{
+	const struct timespec times[2] = {{at, 0}, {at, 0}};
+
+	assert_int_equal(utimensat(AT_FDCWD, f->host_path, times, 0), 0);
+}
+
+static void a_host_file_that_did_not_change_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_host_file file = {0};
+	struct auth_host_look looks[] = {{"t-alice", "alice", 0, false},
+					 {"t-soon", "alice", 0, false}};
+	struct db *writer;
+
+	host(f, true);
+	writer = open_database(f->host_path);
+	execute(writer, "INSERT INTO session VALUES ('t-soon', 'alice', CAST("
+			"(julianday('now') - 2440587.5) * 86400000 AS INTEGER) "
+			"+ 60000)");
+	settle(f, 1000000000);
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+	assert_false(looks[0].over || looks[1].over);
+	assert_true(looks[0].good_until_ms > clock_wall_ms() + 3000000);
+	assert_true(looks[1].good_until_ms == 0);
+
+	/* Not asked about: a lock of the application's own is not met. */
+	execute(writer, "BEGIN EXCLUSIVE");
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, looks, 1, &f->err), 0);
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_BUSY);
+	assert_false(looks[0].over || looks[1].over);
+	execute(writer, "ROLLBACK");
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+
+	execute(writer, "DELETE FROM session WHERE token = 't-alice'");
+	settle(f, 1000000001);
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+	assert_true(looks[0].over);
+	assert_false(looks[1].over);
+	db_close(writer);
+}
+
+static void a_query_with_a_clock_of_its_own_is_asked_each_time(void **state)
+{
+	static char query[] =
+	    "SELECT user_id FROM session WHERE token = :token AND expires > "
+	    ":now_ms AND datetime('now') > '2000'";
+	struct fixture *f = *state;
+	struct auth_host_file file = {0};
+	struct auth_host_look look = {"t-alice", "alice", 0, false};
+
+	host(f, true);
+	f->config.session_query = query;
+	settle(f, 1000000000);
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err), 0);
+	assert_false(look.over);
+	assert_true(look.good_until_ms == 0);
+}
+
 /* ---- tickets ---- */
 
 static const char *make_ticket(struct fixture *f, char secret[static 64])
@@ -773,6 +842,8 @@ int main(void)
 	    TEST(a_host_file_that_is_replaced_is_opened_anew),
 	    TEST(the_host_is_never_written),
 	    TEST(a_host_session_is_looked_at_again),
+	    TEST(a_host_file_that_did_not_change_is_left_alone),
+	    TEST(a_query_with_a_clock_of_its_own_is_asked_each_time),
 	    TEST(a_ticket_is_good_once),
 	    TEST(a_ticket_may_be_percent_encoded),
 	    TEST(a_ticket_ends_with_its_issuer),
