@@ -130,7 +130,7 @@ void journal_write_mark(struct journal *j)
 	/* Another process has handed out more, of this epoch, or of one that
 	 * we have yet to read of. */
 	if (journal_head_read(j->head, &mark) && mark.id > now.id &&
-	    strcmp(mark.boot_id, now.boot_id) == 0)
+	    journal_same_boot(mark.boot_id, now.boot_id))
 		return;
 	journal_head_reset(j->head, &now);
 }
@@ -252,7 +252,7 @@ static int compare_with_mark(struct journal *j, const struct state *state,
 	}
 	*above = mark.id;
 	journal_boot_id(boot);
-	if (strcmp(boot, mark.boot_id) != 0) {
+	if (!journal_same_boot(boot, mark.boot_id)) {
 		*why = "the machine was restarted";
 		*above =
 		    (mark.id > state->seq ? mark.id : state->seq) + BOOT_STEP;

@@ -46,7 +46,9 @@ void journal_head_store(struct journal_head *h, const char *epoch, int64_t id,
 void journal_head_reset(struct journal_head *h,
 			const struct journal_mark *mark);
 
-/* This boot's id of the kernel's. */
+/* This boot's id of the kernel's; where it is hidden, one of our own, by which
+ * setting the clock looks like a new boot: rather one too many. */
 void journal_boot_id(char out[static JOURNAL_HEAD_TEXT_BYTES]);
+bool journal_same_boot(const char *a, const char *b);
 
 #endif
