@@ -65,6 +65,7 @@ uint64_t doctor_descriptors_of(pid_t pid);
 
 enum doctor_symptom {
 	SYMPTOM_HELD,		  /* frames are kept until the response ends */
+	SYMPTOM_POLL,		  /* in slices, where streams may be possible */
 	SYMPTOM_CUT,		  /* silence ends a stream */
 	SYMPTOM_NO_AUTHORIZATION, /* the header does not arrive */
 	SYMPTOM_COMPRESSED,

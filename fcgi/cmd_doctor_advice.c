@@ -29,7 +29,8 @@ static const struct advice {
     {SYMPTOM_HELD, "Apache", CHILD, "apache/fcgid.conf",
      "FcgidOutputBufferSize 0"},
     {SYMPTOM_HELD, "Apache", CHILD, "belfry.conf",
-     "stream_mode = poll  (where Apache's configuration is not yours)"},
+     "stream_mode = poll  (where Apache's configuration is not yours; and no "
+     "BELFRY_STREAM_MODE)"},
     {SYMPTOM_HELD, "Apache", SERVICE, "apache/proxy.conf",
      "ProxyPass … flushpackets=on"},
     {SYMPTOM_HELD, "Apache", CGI, "apache/cgi.conf",
@@ -37,6 +38,12 @@ static const struct advice {
     {SYMPTOM_HELD, "nginx", ANY, "nginx.conf", "fastcgi_buffering off;"},
     {SYMPTOM_HELD, "", ANY, "belfry.conf",
      "stream_mode = poll  (or let the web server pass on each piece)"},
+
+    {SYMPTOM_POLL, "Apache", CHILD, "apache/fcgid.conf",
+     "FcgidOutputBufferSize 0"},
+    {SYMPTOM_POLL, "Apache", CHILD, "apache/fcgid.conf",
+     "FcgidInitialEnv BELFRY_STREAM_MODE stream  (with the line above)"},
+    {SYMPTOM_POLL, "", ANY, "belfry.conf", "stream_mode = stream"},
 
     {SYMPTOM_CUT, "lighttpd", ANY, "lighttpd.conf",
      "server.max-write-idle = 360  (and no \"read-timeout\")"},

@@ -251,31 +251,29 @@ static int row_is_there(struct db *db, const struct journal_mark *mark,
 static void check_head(struct doctor *d, struct db *db)
 {
 	struct journal_head *head = NULL;
-	struct journal_mark mark;
+	struct journal_mark mark = {.id = 0};
 	struct err err = {ERR_OK, ""};
 	int same = 1;
 
 	/* To make it is for the responder to do. */
-	if (journal_head_look(&head, d->real_path, &err) < 0) {
-		if (err.code == ERR_NOT_FOUND) {
-			doctor_say(d, DOCTOR_OK, "head file",
-				   "not there: no responder has run yet");
-			return;
-		}
-		same = -1;
-	} else if (journal_head_read(head, &mark) && mark.id)
+	if (journal_head_look(&head, d->real_path, &err) < 0)
+		same = err.code == ERR_NOT_FOUND ? 1 : -1;
+	else if (journal_head_read(head, &mark) && mark.id)
 		same = row_is_there(db, &mark, &err);
 	if (same < 0)
-		doctor_say(d, DOCTOR_FAIL, "head file", "%s", err.message);
+		doctor_say(d, DOCTOR_FAIL, "head", "%s", err.message);
+	else if (!mark.id)
+		doctor_say(d, DOCTOR_OK, "head", "nothing was delivered yet");
 	else if (!same)
-		doctor_say(d, DOCTOR_WARN, "head file",
+		doctor_say(d, DOCTOR_WARN, "head",
 			   "the last event that was delivered, %" PRId64
 			   ", is not in the database: it was restored, and "
 			   "clients will be told to reload",
 			   mark.id);
 	else
-		doctor_say(d, DOCTOR_OK, "head file",
-			   "remembers what is in the database");
+		doctor_say(d, DOCTOR_OK, "head",
+			   "the last event that was delivered is %" PRId64,
+			   mark.id);
 	journal_head_close(head);
 }
 

@@ -90,7 +90,8 @@ static void check_folder(struct doctor *d, const struct place *place)
 			   "%s: anybody may write there (mode %04o)",
 			   place->dir, mode);
 		doctor_change(d, NULL, "chmod o-rwx %s", place->dir);
-	} else if ((place->file_stat.st_mode & S_IWGRP) && !(mode & S_IWGRP)) {
+	} else if ((place->file_stat.st_mode & S_IWGRP) && (mode & S_IXGRP) &&
+		   !(mode & S_IWGRP)) {
 		doctor_say(d, DOCTOR_FAIL, "folder",
 			   "%s: the group may write the database, but not the "
 			   "folder, where SQLite makes -wal and -shm (mode "

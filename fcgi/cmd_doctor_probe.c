@@ -179,14 +179,15 @@ int probe_get(struct probe *p, const char *path, struct http *out)
 	return out->status;
 }
 
-int probe_stream(struct probe *p, const char *query, struct err *err)
+int probe_stream(struct probe *p, struct err *err)
 {
-	char path[256];
+	char path[64];
 
 	http_stop(&p->http);
 	p->at = 0;
 	*p->closed = '\0';
-	snprintf(path, sizeof(path), "/stream%s", query);
+	snprintf(path, sizeof(path), "/stream%s%s",
+		 *p->cursor ? "?lastEventId=" : "", p->cursor);
 	return start(p, path, true, &p->http, err);
 }
 
@@ -210,6 +211,9 @@ bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
 {
 	for (;;) {
 		while (http_next_event(&p->http, &p->at, out)) {
+			if (out->id.len)
+				snprintf(p->cursor, sizeof(p->cursor), "%.*s",
+					 (int)out->id.len, out->id.data);
 			if (span_equal_text(out->name, "close"))
 				note_close(p, out->data);
 			if (!name || span_equal_text(out->name, name))

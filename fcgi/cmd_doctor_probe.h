@@ -26,6 +26,7 @@ struct probe {
 	enum doctor_via via;
 	struct http http; /* the stream */
 	size_t at;	  /* its events have been taken up to here */
+	char cursor[24];  /* the id of the last one that had one */
 	char closed[32];  /* why the responder has ended it, or "" */
 };
 
@@ -38,8 +39,8 @@ void probe_close(struct probe *p);
 /* GET base + path, to its end, in at most so long: its status (0: none).
  * http_stop follows in any case. */
 int probe_get(struct probe *p, const char *path, struct http *out);
-/* Opens the stream; `query` begins with "?" or is empty. */
-int probe_stream(struct probe *p, const char *query, struct err *err);
+/* Opens the stream, again from where it was. */
+int probe_stream(struct probe *p, struct err *err);
 /* The next event of that name (NULL: any) before the deadline. */
 bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
 		 struct http_event *out);
@@ -57,7 +58,7 @@ int64_t probe_ms(int64_t from_ns, int64_t to_ns);
 struct probe_greeting {
 	int64_t heartbeat_ms;
 	bool poll;
-	char epoch[64], cursor[24];
+	char epoch[64];
 };
 
 bool probe_check_server(struct probe *p);

@@ -31,8 +31,6 @@ static bool read_greeting(const struct http_event *event,
 	epoch = json_string(json_get(root, "epoch", NULL));
 	snprintf(out->epoch, sizeof(out->epoch), "%.*s", (int)epoch.len,
 		 epoch.data ? epoch.data : "");
-	snprintf(out->cursor, sizeof(out->cursor), "%.*s", (int)event->id.len,
-		 event->id.data);
 	out->heartbeat_ms = json_int(json_get(root, "heartbeatMs", NULL));
 	out->poll = json_type(json_get(root, "poll", NULL)) == JSON_BOOL &&
 		    json_bool(json_get(root, "poll", NULL));
@@ -108,7 +106,7 @@ static bool check_open(struct probe *p, struct probe_greeting *greeting)
 	struct http_event event;
 	bool came;
 
-	if (probe_stream(p, "", &err) < 0) {
+	if (probe_stream(p, &err) < 0) {
 		doctor_say(p->d, DOCTOR_FAIL, "stream", "%s", err.message);
 		return false;
 	}
@@ -132,12 +130,16 @@ static bool check_open(struct probe *p, struct probe_greeting *greeting)
 			   p->d->real_path ? p->d->real_path : "expected");
 		return false;
 	}
-	doctor_say(p->d, greeting->poll ? DOCTOR_WARN : DOCTOR_OK, "stream",
-		   "%sfirst event after %" PRId64 " ms",
-		   greeting->poll
-		       ? "poll mode, a slice at a time (stream_mode); "
-		       : "",
-		   probe_ms(p->http.sent_ns, p->http.body_ns));
+	if (greeting->poll) {
+		doctor_say(p->d, DOCTOR_WARN, "stream",
+			   "poll mode: in slices, each of which ends with its "
+			   "first events");
+		probe_advise(p, SYMPTOM_POLL);
+	} else {
+		doctor_say(p->d, DOCTOR_OK, "stream",
+			   "first event after %" PRId64 " ms",
+			   probe_ms(p->http.sent_ns, p->http.body_ns));
+	}
 	return true;
 }
 
@@ -149,21 +151,24 @@ static bool event_has(const struct http_event *event, const char *text)
 	       NULL;
 }
 
-static bool arrives(struct probe *p, const char *title)
+/* In poll mode it may take a slice or two. */
+static bool arrives(struct probe *p, const char *title, bool poll)
 {
 	int64_t deadline = clock_mono_ns() + PROBE_WAIT_NS;
 	struct http_event event;
 
-	while (probe_event(p, "notification", deadline, &event))
-		if (event_has(&event, title))
-			return true;
+	do {
+		while (probe_event(p, "notification", deadline, &event))
+			if (event_has(&event, title))
+				return true;
+	} while (poll && p->http.ended && clock_mono_ns() < deadline &&
+		 probe_stream(p, NULL) == 0);
 	return false;
 }
 
 static bool check_event(struct probe *p, const struct probe_greeting *greeting)
 {
 	struct err err = {ERR_OK, ""};
-	char query[64];
 	int64_t begin;
 	bool came;
 
@@ -172,17 +177,12 @@ static bool check_event(struct probe *p, const struct probe_greeting *greeting)
 			   "needs the database, to write one");
 		return true;
 	}
-	snprintf(query, sizeof(query), "?lastEventId=%s", greeting->cursor);
-	if (p->http.ended && probe_stream(p, query, &err) < 0) {
-		doctor_say(p->d, DOCTOR_FAIL, "event", "%s", err.message);
-		return false;
-	}
 	begin = clock_mono_ns();
 	if (probe_notify(p, "belfry doctor", &err) < 0) {
 		doctor_say(p->d, DOCTOR_FAIL, "event", "%s", err.message);
 		return false;
 	}
-	came = arrives(p, "belfry doctor");
+	came = arrives(p, "belfry doctor", greeting->poll);
 	if (came) {
 		int64_t took = probe_ms(begin, p->http.last_ns);
 

@@ -9,7 +9,14 @@ import { BINARY, run, sqliteRows } from './lib/harness.mjs';
 
 const CONFIG = 78;
 const quickly = ['--set', 'heartbeat=3s'];
-const SERVERS = ['lighttpd', 'lighttpd-cgi', 'nginx', 'apache-proxy', 'apache-cgi'];
+const SERVERS = [
+	'lighttpd',
+	'lighttpd-cgi',
+	'nginx',
+	'apache-proxy',
+	'apache-fcgid',
+	'apache-cgi',
+];
 
 // Runs it against `server`; what it made is gone afterwards.
 async function examine(server, { args = [], serve = [], ...edit }) {
@@ -180,8 +187,53 @@ describe('belfry doctor URL', { concurrency: 4 }, () => {
 		);
 	});
 
+	test('apache-fcgid: the buffer left as it is', async () => {
+		const found = await examine('apache-fcgid', {
+			file: 'apache/fcgid.conf',
+			edit: (text) => text.replace('FcgidOutputBufferSize 0', ''),
+		});
+		names(
+			found,
+			'stream',
+			/all of it came at once/,
+			'apache/fcgid.conf: FcgidOutputBufferSize 0',
+		);
+	});
+
+	test('apache-fcgid: a short timeout', async () => {
+		const found = await examine('apache-fcgid', {
+			file: 'apache/fcgid.conf',
+			edit: (text) => text.replace('FcgidIOTimeout 300', 'FcgidIOTimeout 1'),
+		});
+		names(
+			found,
+			'heartbeat',
+			/was cut/,
+			'apache/fcgid.conf: FcgidIOTimeout 300',
+		);
+	});
+
+	test('apache-fcgid: both left out is poll mode, and works', async () => {
+		const found = await examine('apache-fcgid', {
+			file: 'apache/fcgid.conf',
+			edit: (text) =>
+				text
+					.replace('FcgidOutputBufferSize 0', '')
+					.replace('FcgidInitialEnv BELFRY_STREAM_MODE stream', ''),
+		});
+		assert.equal(found.code, 0, found.text);
+		assert.equal(found.checks.stream.result, 'warn');
+		assert.match(found.checks.stream.detail, /^poll mode/);
+		assert.ok(
+			found.checks.stream.changes.includes('apache/fcgid.conf: FcgidOutputBufferSize 0'),
+			found.text,
+		);
+		assert.equal(found.checks.event.result, 'ok', found.text);
+	});
+
 	for (const [server, file] of [
 		['apache-proxy', 'apache/proxy.conf'],
+		['apache-fcgid', 'apache/fcgid.conf'],
 		['apache-cgi', 'apache/cgi.conf'],
 	])
 		test(`${server}: CGIPassAuth missing`, async () => {
