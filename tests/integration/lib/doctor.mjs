@@ -35,6 +35,19 @@ export async function doctor(args, more = {}) {
 	};
 }
 
+// In the group of who serves: when root runs scripts/serve, some web servers are
+// www-data.
+async function databaseFor(folder) {
+	const db = path.join(folder, 'belfry.db');
+	const group = process.getuid() === 0 ? (await run('id', ['-g', 'www-data'])).stdout : '';
+	fs.mkdirSync(folder);
+	if (group) fs.chownSync(folder, 0, Number(group));
+	fs.chmodSync(folder, 0o2770);
+	const made = await run(BINARY, ['init', '--db', db], { env });
+	if (made.code !== 0) throw new Error(made.stderr);
+	return db;
+}
+
 // scripts/serve with the project's own configurations, in which `edit` has
 // changed something: (text) => text, of the file.
 export async function serveEdited(server, { file, edit, args = [] } = {}) {
@@ -51,10 +64,11 @@ export async function serveEdited(server, { file, edit, args = [] } = {}) {
 		if (after === before) throw new Error(`${file}: nothing to change`);
 		fs.writeFileSync(at, after);
 	}
+	const db = await databaseFor(path.join(dir, 'db'));
 	const child = spawn(
 		'setpriv',
 		['--pdeathsig', 'TERM', path.join(dir, 'scripts/serve'), '--server', server]
-			.concat(['--port', '0', '--bin', BINARY, ...args]),
+			.concat(['--port', '0', '--bin', BINARY, '--db', db, ...args]),
 		{ stdio: ['ignore', 'pipe', 'pipe'], env },
 	);
 	let output = '';
