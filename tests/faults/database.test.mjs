@@ -136,6 +136,60 @@ test('replaced by another file (mv)', () =>
 		{ resets: [ROUNDS, 2 * ROUNDS] },
 	));
 
+// They go on writing to a file that has no name any more, as does whoever has
+// it open: of what they wrote the beginning may have been told, and no more.
+test('replaced under the hands of writers', () =>
+	fault(
+		'replaced, with writers',
+		{},
+		async (scene) => {
+			const { server } = scene;
+			for (; scene.rounds < ROUNDS; scene.rounds++) {
+				const pens = [scene.write(), scene.write({ batch: 10 })];
+				const keeper = new Writer(server.db);
+				await keeper.rows('SELECT count(*) FROM events;');
+				const backup = await scene.copy();
+				await scene.writes(below(200));
+				const before = await epochOf(server);
+				const fresh = place(server, backup);
+				for (const suffix of ['-wal', '-shm'])
+					fs.rmSync(server.db + suffix, { force: true });
+				fs.renameSync(fresh, server.db);
+				await newEpoch(server, before);
+				await Promise.all(pens.map((pen) => pen.stop()));
+				const old = path.join(server.dir, `old-${scene.rounds}.db`);
+				await keeper.exec(`.backup ${old}`);
+				await keeper.close();
+				scene.witness.was(old);
+				const after = scene.write();
+				await scene.writes(50);
+				await after.stop();
+			}
+		},
+		{ resets: [ROUNDS, 3 * ROUNDS] },
+	));
+
+test('our own folder beside it removed', () =>
+	fault(
+		'-belfry.d removed',
+		{},
+		async (scene) => {
+			const { server } = scene;
+			scene.write();
+			for (; scene.rounds < ROUNDS; scene.rounds++) {
+				await scene.writes(100);
+				fs.rmSync(`${server.db}-belfry.d`, { recursive: true });
+				await scene.writes(100);
+				scene.witness.cut();
+				await scene.writes(100);
+				// Who starts without it knows nothing of what was told before.
+				if (scene.rounds % 2) await scene.killResponder();
+				await scene.witness.open();
+			}
+		},
+		{ resets: [0, ROUNDS], ignoreStarts: true },
+	));
+
 // Who has a session there goes on; all others are told that theirs is over.
 test('deleted, and put back', () =>
 	fault(

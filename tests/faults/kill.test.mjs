@@ -1,7 +1,10 @@
-// kill -9 at random points: of the responder, of the web server, of a writer.
+// kill -9 at random points: of the responder, of the web server, of a writer, of
+// the one process among several that watches for all.
 
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { alive, poll } from '../integration/lib/harness.mjs';
 import { LONG, below, fault, pause } from './lib/scene.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS || (LONG ? 500 : 20));
@@ -53,3 +56,38 @@ test(`a writer is killed ${share(0.4)} times`, () =>
 			pens[below(3)].kill();
 		}
 	}));
+
+const WATCHERS = LONG ? 100 : 5;
+
+test(`of three processes the watcher is killed ${WATCHERS} times`, () =>
+	fault(
+		'kill -9 watcher of three',
+		{ streams: LONG ? 400 : 80, set: { max_streams_per_user: '40' } },
+		async (scene) => {
+			const { server } = scene;
+			const options = { set: { max_streams_per_user: '40' } };
+			await scene.beginOther(options);
+			await scene.beginOther(options);
+			scene.write();
+			scene.write({ options: { synchronous: 'FULL' } });
+			const watcher = () =>
+				poll('a watcher', async () => {
+					const { stdout } = await server.tool('stats', '--json');
+					return JSON.parse(stdout).processes.find((one) => one.watcher)?.pid;
+				});
+			const seen = new Set();
+			for (; scene.rounds < WATCHERS; scene.rounds++) {
+				await scene.writes(below(100));
+				const pid = await watcher();
+				assert.ok(!seen.has(pid));
+				seen.add(pid);
+				process.kill(pid, 'SIGKILL');
+				scene.killed++;
+				await poll('it to be gone', () => !alive(pid));
+				// Somebody else watches, before the killed one is there again.
+				await watcher();
+				await scene.writes(below(20));
+			}
+		},
+		{ ignoreStarts: true },
+	));

@@ -90,6 +90,7 @@ class Pen {
 }
 
 class Scene {
+	others = []; // further servers on the same database, and their witnesses
 	rounds = 0;
 	killed = 0;
 	pens = [];
@@ -102,16 +103,23 @@ class Scene {
 		this.users = users;
 		this.server = await startServer({ users, ...options });
 		const secrets = await Promise.all(users.map((u) => this.server.session(u)));
-		this.witness = new Witness(
-			this.server,
-			Array.from({ length: streams }, (_, i) => ({
-				user: users[i % users.length],
-				secret: secrets[i % users.length],
-			})),
-		);
+		this.clients = Array.from({ length: streams }, (_, i) => ({
+			user: users[i % users.length],
+			secret: secrets[i % users.length],
+		}));
+		this.witness = new Witness(this.server, this.clients);
 		this.readers = users.slice(0, 3).map((u) => new Reader(this.server, u));
 		await Promise.all(this.readers.map((reader) => reader.start()));
 		await this.witness.open();
+	}
+
+	// One more web server and responder on the same database, with as many
+	// streams of the same users.
+	async beginOther(options) {
+		const server = await startServer({ db: this.server.db, ...options });
+		const witness = new Witness(server, this.clients);
+		this.others.push({ server, witness });
+		await witness.open();
 	}
 
 	write(options) {
@@ -170,6 +178,13 @@ class Scene {
 	async end(name, { ignoreStarts = false, ...expect } = {}) {
 		await this.stopWriting();
 		const seen = await this.witness.check(expect);
+		for (const { witness, server } of this.others) {
+			const more = await witness.check(expect);
+			for (const key of Object.keys(seen))
+				if (typeof seen[key] === 'number') seen[key] += more[key];
+			await witness.close();
+			await server.stop({ ignoreStarts });
+		}
 		await Promise.all(this.readers.map((reader) => reader.check()));
 		await this.witness.close();
 		await this.server.stop({ ignoreStarts });
@@ -196,6 +211,10 @@ class Scene {
 	async drop() {
 		this.witness?.child.kill('SIGKILL');
 		await this.stopWriting().catch(() => {});
+		for (const { witness, server } of this.others) {
+			witness.child.kill('SIGKILL');
+			await server.stop({ ignoreStarts: true }).catch(() => {});
+		}
 		await this.server?.stop({ ignoreStarts: true }).catch(() => {});
 	}
 }

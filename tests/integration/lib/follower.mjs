@@ -32,7 +32,11 @@ export class Follower {
 			const stream = this.#open(this.cursor);
 			this.connections.push(stream);
 			stream.onEvent = (event) => this.#event(event);
-			await stream.end();
+			// For as long as it takes: whoever waits for something has a guard.
+			await new Promise((resolve) => {
+				stream.onEnd = resolve;
+				if (stream.ended) resolve();
+			});
 			this.#wake();
 			// While the web server restarts there is nothing to wait on.
 			if (!stream.events.length)
