@@ -108,7 +108,8 @@ FUZZ_OBJ := $(PRODUCT:$(OUT)/obj/%=build/fuzz/obj/%)
 C_FILES = $(sort $(shell find fcgi tests -name node_modules -prune -o \
 	-name '*.[ch]' -print))
 SCRIPTS = $(sort $(shell grep -lE '^\#!.*[ /](ba)?sh' scripts/* \
-	scripts/servers/* .ci/run 2>/dev/null) $(wildcard scripts/servers/*.sh))
+	scripts/servers/* tests/deploy/* debian/* .ci/run 2>/dev/null) \
+	$(wildcard scripts/servers/*.sh))
 JS_FILES = $(sort $(shell find tests web examples \
 	\( -name node_modules -o -path web/dist \) -prune -o \
 	\( -name '*.mjs' -o -name '*.js' \) -print 2>/dev/null))
@@ -124,7 +125,8 @@ export PATH := $(CURDIR)/build/node/node_modules/.bin:$(PATH)
 .PHONY: all run check check-all check-parts check-unit check-integration \
 	check-browser check-asan check-tsan fuzz-smoke fuzz bench lint \
 	lint-format lint-includes lint-sql lint-shell lint-js format cover \
-	install clean help packages unit-programs test-programs FORCE
+	install uninstall dist-static deb check-deploy check-deb clean help \
+	packages unit-programs test-programs FORCE
 
 all: $(OUT)/belfry ## build build/belfry (the default)
 
@@ -182,13 +184,15 @@ check: ## install what is missing, then lint and all tests
 		scripts/summary && exit $$status
 
 check-all: ## the same, with the sanitizers at full length
-	@scripts/deps build run test servers
+	@scripts/deps build run test servers deb
 	@rm -rf build/results
 	@status=0; \
 	$(MAKE) $(SUB) -k check-parts SHORT= HUB_TESTS='*' || status=$$?; \
 	scripts/run-tests one clang-tidy $(MAKE) $(SUB) analyse-clang-tidy || \
 		status=1; \
 	$(MAKE) $(SUB) check-valgrind || status=1; \
+	scripts/run-tests one deploy $(MAKE) $(SUB) check-deploy || status=1; \
+	scripts/run-tests one deb $(MAKE) $(SUB) check-deb || status=1; \
 	scripts/summary && exit $$status
 
 # In an order that tells early what is quick to tell.
@@ -223,7 +227,8 @@ check-browser: $(OUT)/belfry ## the inbox page in real browsers
 # which run no code of ours.
 SHORT ?= ROUNDS=40 COMMITS=300
 BINARY_TESTS ?= $(patsubst tests/integration/%.test.mjs,%,$(filter-out \
-	tests/integration/sql%,$(sort $(wildcard tests/integration/*.test.mjs))))
+	tests/integration/sql% tests/integration/install%,\
+	$(sort $(wildcard tests/integration/*.test.mjs))))
 HUB_TESTS ?= stream* edges* replay reset resume robustness rest_create \
 	processes
 
@@ -505,20 +510,78 @@ cover: ## line coverage of the unit and integration tests
 	@$(MAKE) $(SUB) -k COVERAGE=1 check-unit check-integration
 	@scripts/cover build/cover/obj
 
-# ---- the rest --------------------------------------------------------------
+# ---- installing: see docs/deploy.md -----------------------------------------
+
+VERSION := $(shell sed -n 's/^\#define BELFRY_VERSION "\(.*\)"/\1/p' fcgi/cmd.c)
+EXAMPLES := belfry.conf.example lighttpd.conf lighttpd-cgi.conf nginx.conf \
+	dist/belfry.service dist/belfry.socket dist/prometheus/belfry.rules.yml \
+	dist/grafana/belfry.json $(wildcard apache/*)
+# Where a program is that was installed below another PREFIX.
+HERE = sed -e 's|/usr/local/bin/belfry|$(BINDIR)/belfry|g'
 
 install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/sql/migrations \
-		$(DESTDIR)$(DOCDIR)/examples
+		$(DESTDIR)$(DOCDIR) $(addprefix \
+		$(DESTDIR)$(DOCDIR)/examples/,$(sort $(dir $(EXAMPLES))))
 	install -m 755 $(OUT)/belfry $(DESTDIR)$(BINDIR)/belfry
 	install -m 644 sql/migrations/*.sql $(DESTDIR)$(DATADIR)/sql/migrations
-	install -m 644 lighttpd.conf lighttpd-cgi.conf nginx.conf \
-		belfry.conf.example dist/belfry.service dist/belfry.socket \
-		$(DESTDIR)$(DOCDIR)/examples
-	install -m 644 dist/prometheus/belfry.rules.yml dist/grafana/belfry.json \
-		$(DESTDIR)$(DOCDIR)/examples
-	install -d $(DESTDIR)$(DOCDIR)/examples/apache
-	install -m 644 apache/*.conf $(DESTDIR)$(DOCDIR)/examples/apache
+	install -m 644 README.md CHANGELOG.md LICENSE $(wildcard docs/*.md) \
+		$(DESTDIR)$(DOCDIR)
+	$(Q)for file in $(EXAMPLES); do \
+		$(HERE) $$file >$(DESTDIR)$(DOCDIR)/examples/$$file && \
+		chmod 644 $(DESTDIR)$(DOCDIR)/examples/$$file || exit 1; \
+	done
+
+# Databases and configurations stay: they are not what was installed.
+uninstall: ## remove what make install has put there
+	rm -f $(DESTDIR)$(BINDIR)/belfry
+	rm -rf $(DESTDIR)$(DATADIR) $(DESTDIR)$(DOCDIR)
+
+STATIC := belfry-$(VERSION)-linux-$(shell uname -m)
+# glibc warns of functions that would load more of itself when they are called:
+# gethostbyname of libfcgi and dlopen of SQLite never are, and getgrnam finds
+# what is in /etc/group without.
+STATIC_LDFLAGS := -static -Wl,-z,relro,-z,now -Wl,--no-warnings
+
+dist-static: ## one file for hosts where nothing can be installed
+	@$(MAKE) $(SUB) $(PARALLEL) OUT=build/static \
+		LDFLAGS='$(STATIC_LDFLAGS)' \
+		LDLIBS='$(shell $(PKG_CONFIG) --static --libs $(PACKAGES))' all
+	$(Q)rm -rf build/dist/$(STATIC)
+	$(Q)install -d build/dist/$(STATIC)
+	$(Q)strip -o build/dist/$(STATIC)/belfry build/static/belfry
+	$(Q)install -m 755 apache/belfry.fcgi build/dist/$(STATIC)
+	$(Q)install -m 644 apache/htaccess build/dist/$(STATIC)/.htaccess
+	$(Q)install -m 644 belfry.conf.example LICENSE docs/deploy.md \
+		build/dist/$(STATIC)
+	$(Q)tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner \
+		-czf build/dist/$(STATIC).tar.gz $(STATIC)
+	@cd build/dist && du -b $(STATIC)/belfry $(STATIC).tar.gz | \
+		awk '{ printf "  %-8s%s: %.1f MB\n", "DIST", "build/dist/" $$2, $$1 / 1e6 }'
+
+# In a copy, so that nothing is left in the sources.
+deb: web/dist/stamp ## a Debian package, in build/dist
+	@scripts/deps build deb
+	$(Q)rm -rf build/deb
+	$(Q)install -d build/deb/belfry-$(VERSION) build/dist
+	$(Q)tar -cf - --exclude=./build --exclude=.git --exclude=node_modules . | \
+		tar -C build/deb/belfry-$(VERSION) -xf -
+	$(Q)cd build/deb/belfry-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL \
+		dpkg-buildpackage -b -us -uc >../build.log 2>&1 || { \
+		tail -n 30 ../build.log; exit 1; }
+	$(Q)cp build/deb/belfry_$(VERSION)_*.deb build/dist
+	$(Q)lintian --fail-on error,warning build/dist/belfry_$(VERSION)_*.deb
+	@du -b build/dist/belfry_$(VERSION)_*.deb | \
+		awk '{ printf "  %-8s%s: %.1f MB\n", "DEB", $$2, $$1 / 1e6 }'
+
+check-deploy: ## every recipe of docs/deploy.md, in a chroot; R='nginx shared'
+	@scripts/deps build deb
+	@tests/deploy/run $(R)
+
+check-deb: deb ## installs, runs and purges the package in a chroot
+	@tests/deploy/deb
+
+# ---- the rest --------------------------------------------------------------
 
 clean: ## remove what was built
 	rm -rf build web/dist
