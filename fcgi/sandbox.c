@@ -211,13 +211,14 @@ struct ruleset {
 static void allow(int ruleset, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = access};
+	int fd = open(path, O_PATH | O_CLOEXEC);
 
-	rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd < 0)
+	if (fd < 0)
 		return; /* what is not there need not be allowed */
+	rule.parent_fd = fd;
 	syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
 		&rule, 0);
-	close(rule.parent_fd);
+	close(fd);
 }
 
 /* The folder above the file's folder, or the nearest that is there. */

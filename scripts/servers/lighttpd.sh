@@ -49,7 +49,8 @@ server_configure()
 	done
 	# server.username is for root, who is not asked for here.
 	lighttpd_text | sed -e '/^server\.username/d' \
-		-e "s|/api/notifications|$base_path|g" >"$work/lighttpd.conf"
+		-e "s|/api/notifications|$base_path|g" \
+		-e "s|\"streams=10000; |\"streams=$streams; |" >"$work/lighttpd.conf"
 	fill server.document-root "\"$docroot\""
 	fill server.bind '"127.0.0.1"'
 	fill server.port "$port"

@@ -104,7 +104,8 @@ static bool has_landlock(void)
 
 static int try_processes(struct fixture *f)
 {
-	char *const argv[] = {"/bin/true", NULL};
+	char program[] = "/bin/true";
+	char *const argv[] = {program, NULL};
 
 	(void)f;
 	if (!REFUSED(fork(), EPERM))
