@@ -80,6 +80,9 @@ export class Child {
 			cwd: dir,
 			env: { ...process.env, ...env },
 			stdio: ['ignore', 'pipe', out],
+			// lighttpd with several workers passes a signal on to its whole
+			// process group, which must not be ours.
+			detached: true,
 		});
 		fs.closeSync(out);
 		this.output = '';
