@@ -16,11 +16,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "lib/mapfile.h"
 #include "lib/mem.h"
 #include "registry_internal.h"
@@ -67,6 +69,11 @@ static int make_fifo(const struct registry *r, unsigned process)
 			chmod(path, 0660); /* past the umask */
 		fd = open_fifo(path);
 	}
+	if (fd < 0)
+		log_warn("wake-fifo",
+			 "detail=\"%s: %s\" consequence=\"the watcher can't "
+			 "wake this process: it looks once a second\"",
+			 path, strerror(errno));
 	free(path);
 	return fd;
 }

@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -101,7 +102,6 @@ static const uint16_t refused[] = {
     SYS_chroot,
     SYS_swapon,
     SYS_swapoff,
-    SYS_mknodat + 0,
     SYS_quotactl,
     SYS_open_by_handle_at,
     SYS_fanotify_init,
@@ -142,6 +142,7 @@ static const uint16_t refused[] = {
 #define HAS(bits, yes, no)                                                     \
 	(struct sock_filter)                                                   \
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), (yes), (no))
+#define AND(bits)     (struct sock_filter) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits)
 #define RETURN(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (value))
 #define ERRNO(code)   (SECCOMP_RET_ERRNO | (code))
 #define X32_BIT	      0x40000000u
@@ -173,6 +174,13 @@ static int filter_calls(void)
 	code[n++] = IS(SYS_clone, 0, 4);
 	code[n++] = LOAD(args[0]);
 	code[n++] = HAS(CLONE_THREAD, 0, 1);
+	code[n++] = RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = RETURN(ERRNO(EPERM));
+	/* No devices; but FIFOs, by which processes wake each other. */
+	code[n++] = IS(SYS_mknodat, 0, 5);
+	code[n++] = LOAD(args[2]);
+	code[n++] = AND(S_IFMT);
+	code[n++] = IS(S_IFIFO, 0, 1);
 	code[n++] = RETURN(SECCOMP_RET_ALLOW);
 	code[n++] = RETURN(ERRNO(EPERM));
 	/* Only to this machine: the log, systemd. */

@@ -133,6 +133,9 @@ describe('one process watches for all', { concurrency: true }, () => {
 				streams.push(await group.open(one, `user${i}`));
 			const watcher = await poll('a watcher', () => group.watcher);
 			assert.equal(group.alive.filter((one) => one.watches).length, 1);
+			// Without these all are found by the tick, which is slow.
+			for (let i = 0; i < 3; i++)
+				assert.ok(fs.statSync(path.join(group.shared, `wake-${i}`)).isFIFO());
 			const others = group.alive.filter((one) => one !== watcher);
 			const index = group.processes.indexOf(others[0]);
 			for (let i = 0; i < 30; i++)

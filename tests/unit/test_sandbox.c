@@ -151,6 +151,13 @@ static int try_files(struct fixture *f)
 		return 4;
 	if (!REFUSED(open("/etc/passwd", O_RDONLY), EACCES))
 		return 5;
+	/* By which processes wake each other; and no devices. */
+	snprintf(path, sizeof(path), "%s/wake", f->data);
+	if (mkfifo(path, 0600) < 0)
+		return 6;
+	snprintf(path, sizeof(path), "%s/null", f->data);
+	if (!REFUSED(mknod(path, S_IFCHR | 0600, 0x103), EPERM))
+		return 7;
 	return 0;
 }
 
