@@ -7,10 +7,6 @@
  * was good.  Everything else looks at the credential twice: first here, in a
  * read transaction, so that a stranger's body is not even parsed and waits for
  * nobody, then in the write transaction (api_group.c).
- *
- * The connection is opened when a request needs it and dropped when the file
- * under it was replaced or failed: the process lives while its database is
- * away.
  */
 #include "api.h"
 
@@ -31,11 +27,8 @@
 #include "lib/fcgi.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "retention.h"
 #include "stream_open.h"
 
-#define BUSY_TIMEOUT_MS		  5000
-#define RETENTION_BUSY_TIMEOUT_MS 100
 #define REQUEST_ID_CHARACTERS                                                  \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 /* When a stream that was refused is to come back. */
@@ -65,6 +58,11 @@ void api_share(struct api *api, struct metrics *metrics, struct limits *limits)
 	auth_share(api->auth, limits);
 }
 
+void api_borrow(struct api *api, struct journal *journal)
+{
+	api->journal = journal;
+}
+
 void api_close(struct api *api)
 {
 	if (!api)
@@ -72,44 +70,6 @@ void api_close(struct api *api)
 	db_close(api->db);
 	auth_close(api->auth);
 	free(api);
-}
-
-static void drop_database(struct api *api)
-{
-	db_close(api->db);
-	api->db = NULL;
-}
-
-void api_let_go(struct api *api)
-{
-	if (api->db && db_moved(api->db))
-		drop_database(api);
-}
-
-static int use_database(struct api *api, struct err *err)
-{
-	struct db_options options = {
-	    .path = api->config->database,
-	    .busy_timeout_ms = BUSY_TIMEOUT_MS,
-	    .synchronous_full = api->config->synchronous_full,
-	    .cache_kib = api->cache_kib,
-	};
-
-	api_let_go(api);
-	if (api->db || db_open(&api->db, &options, err) == 0)
-		return 0;
-	/* A file that is missing is our trouble, not a 404. */
-	if (err->code == ERR_NOT_FOUND || err->code == ERR_IO)
-		err->code = ERR_UNAVAILABLE;
-	return -1;
-}
-
-int api_use_database(struct api_call *call, struct err *err)
-{
-	if (use_database(call->api, err) < 0)
-		return -1;
-	call->db = call->api->db;
-	return 0;
 }
 
 /* ---- running a handler ---- */
@@ -383,12 +343,6 @@ void api_call_init(struct api_call *call, struct api *api,
 	add_cors(call);
 }
 
-void api_check_database(struct api *api, const struct err *err)
-{
-	if (err->code == ERR_CORRUPT || err->code == ERR_IO)
-		drop_database(api);
-}
-
 enum api_next api_handle(struct api *api, struct api_exchange *exchange)
 {
 	struct err err = {ERR_OK, ""};
@@ -410,28 +364,4 @@ enum api_next api_handle(struct api *api, struct api_exchange *exchange)
 		return API_WRITE;
 	identity_fini(&exchange->who);
 	return API_ANSWERED;
-}
-
-int api_host_look(struct api *api, struct auth_host_file *file,
-		  struct auth_host_look *looks, size_t count, struct err *err)
-{
-	if (use_database(api, err) < 0)
-		return -1;
-	return auth_host_look(api->auth, api->db, file, looks, count, err);
-}
-
-int api_retention(struct api *api, struct retention *retention,
-		  struct retention_step *step, struct err *err)
-{
-	int result;
-
-	if (use_database(api, err) < 0)
-		return -1;
-	/* It can come again, and a request may wait for this worker. */
-	db_set_busy_timeout(api->db, RETENTION_BUSY_TIMEOUT_MS);
-	result = retention_step(retention, api->db, step, err);
-	db_set_busy_timeout(api->db, BUSY_TIMEOUT_MS);
-	if (result < 0)
-		api_check_database(api, err);
-	return result;
 }

@@ -18,6 +18,7 @@ struct config;
 struct db;
 struct err;
 struct identity;
+struct journal;
 struct limits;
 struct metrics;
 struct registry;
@@ -40,6 +41,10 @@ void api_let_go(struct api *api);
 /* What all threads count into, and the buckets that all take from; NULL:
  * nothing is counted, nobody is limited. */
 void api_share(struct api *api, struct metrics *metrics, struct limits *limits);
+/* Where the journal's thread is ours: its connection is used during a job,
+ * which api_job_done ends. */
+void api_borrow(struct api *api, struct journal *journal);
+void api_job_done(struct api *api); /* without api_borrow: nothing */
 
 /* One request and its answer.  The caller's; zeroed but for the first two. */
 struct api_exchange {

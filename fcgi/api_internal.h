@@ -104,6 +104,10 @@ struct api {
 	struct auth *auth;
 	struct db *db; /* NULL: to be opened */
 	int cache_kib;
+	struct journal
+	    *journal;	     /* lends its connection; NULL: one of our own */
+	bool has_borrowed;   /* has asked it, in this job … */
+	bool db_is_journals; /* … and `db` is what it lent */
 	/* The group that is being written: its transaction could not begin, or
 	 * is lost.  Then all of it fails with this. */
 	struct err group_err;
@@ -144,7 +148,7 @@ int api_begin_write(struct api_call *call, struct err *err);
 /* Ends the part; `changed` wakes the journal once the group is committed. */
 int api_commit(struct api_call *call, bool changed, struct err *err);
 
-/* ---- api.c, for api_group.c ---- */
+/* ---- api.c and api_database.c, for api_group.c ---- */
 
 struct api_exchange;
 void api_call_init(struct api_call *call, struct api *api,

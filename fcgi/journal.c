@@ -190,15 +190,28 @@ static int open_head(struct journal *j, struct err *err)
 	return 0;
 }
 
+static int connect_database(struct journal *j, struct err *err)
+{
+	struct db_options options = {.path = j->path,
+				     .synchronous_full = j->synchronous_full};
+
+	j->db = j->spare;
+	j->spare = NULL;
+	if (j->db && !db_moved(j->db)) {
+		db_set_busy_timeout(j->db, 0);
+		return 0;
+	}
+	db_close(j->db);
+	j->db = NULL;
+	return db_open(&j->db, &options, err);
+}
+
 static void open_database(struct journal *j)
 {
-	struct db_options options = {.busy_timeout_ms = 0,
-				     .synchronous_full = j->synchronous_full};
 	struct err err;
 
 	resolve_path(j);
-	options.path = j->path;
-	if (db_open(&j->db, &options, &err) < 0 || open_head(j, &err) < 0 ||
+	if (connect_database(j, &err) < 0 || open_head(j, &err) < 0 ||
 	    journal_settle(j, &err) < 0) {
 		journal_unusable(j, &err);
 		return;
@@ -251,6 +264,30 @@ static void check_head(struct journal *j)
 		journal_unusable(j, &err);
 }
 
+/* Is there nothing that we have to read ourselves at this tick?  What others
+ * have committed is seen without the schema that was given back.  If there is
+ * something, the watcher has until the next tick to read it too: then it has
+ * woken us, if it concerned us.  So one that is stopped delays us by two ticks.
+ */
+static bool is_told(struct journal *j)
+{
+	int64_t version;
+
+	if (!j->small || !j->db || j->due)
+		return false;
+	journal_try_watch(j);
+	if (j->watcher || db_moved(j->db))
+		return false;
+	if (j->unsure_ns && journal_head_read_ns(j->head) < j->unsure_ns)
+		return false;
+	version = db_data_version(j->db);
+	if (version < 0)
+		return false;
+	j->unsure_ns = version == j->version ? 0 : clock_mono_ns();
+	j->version = version;
+	return true;
+}
+
 static void tick(struct loop_timer *timer)
 {
 	struct journal *j = CONTAINER_OF(timer, struct journal, tick);
@@ -260,8 +297,11 @@ static void tick(struct loop_timer *timer)
 	registry_set_watcher(j->registry, j->watcher);
 	if (j->watcher)
 		registry_reap(j->registry);
-	j->check_identity = true;
-	wake(j, j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
+	if (!is_told(j)) {
+		j->check_identity = true;
+		wake(j,
+		     j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
+	}
 	loop_timer_set(j->loop, &j->tick,
 		       loop_now_ns(j->loop) + period * NS_PER_MS);
 }
@@ -430,6 +470,14 @@ static void note_usable(struct journal *j)
 	j->sink->usable(j->sink, true);
 }
 
+/* What was committed before the question was asked has been read, and whom it
+ * concerns was woken. */
+static void vouch(struct journal *j, int64_t asked_ns)
+{
+	if (j->watcher && j->head)
+		journal_head_set_read_ns(j->head, asked_ns);
+}
+
 static void schedule_recheck(struct journal *j, int external, bool busy)
 {
 	int64_t now = clock_mono_ns(), elapsed = now - j->woken_ns;
@@ -451,11 +499,12 @@ static void run(struct loop_hook *hook)
 {
 	struct journal *j = CONTAINER_OF(hook, struct journal, hook);
 	struct err err = {ERR_OK, ""};
+	int64_t asked_ns = clock_mono_ns();
 	int external, rc;
 
 	if (!j->due || !j->db)
 		return;
-	j->due = false;
+	j->due = j->small = false;
 	if (j->check_identity) {
 		j->check_identity = false;
 		if (db_moved(j->db)) {
@@ -481,6 +530,8 @@ static void run(struct loop_hook *hook)
 		journal_unusable(j, &err);
 		return;
 	}
+	if (rc == 0 && external == 0)
+		vouch(j, asked_ns);
 	schedule_recheck(j, external, rc < 0);
 }
 
@@ -527,6 +578,7 @@ void journal_close(struct journal *j)
 	loop_timer_stop(j->loop, &j->reopen);
 	loop_remove_hook(j->loop, &j->hook);
 	db_close(j->db);
+	db_close(j->spare);
 	close_head(j);
 	if (was_watcher) /* somebody who need not wait for the tick */
 		registry_wake_heir(j->registry);
@@ -543,6 +595,39 @@ int64_t journal_position(const struct journal *j)
 struct db *journal_db(struct journal *j)
 {
 	return j->db;
+}
+
+bool journal_shrink(struct journal *j)
+{
+	if (!j->db || j->watcher || j->due || !db_shrink(j->db))
+		return false;
+	j->small = true;
+	/* What came since the last read is found at the next tick. */
+	j->version = -1;
+	j->unsure_ns = 0;
+	return true;
+}
+
+struct db *journal_lend(struct journal *j)
+{
+	struct db *db = j->db ? j->db : j->spare;
+
+	j->lent = j->db != NULL;
+	j->db = j->spare = NULL;
+	return db;
+}
+
+void journal_return(struct journal *j, struct db *db, bool same)
+{
+	if (same && j->lent) {
+		db_set_busy_timeout(db, 0);
+		j->db = db;
+		return;
+	}
+	j->spare = db;
+	/* Ours is gone: the new one is settled first. */
+	if (j->lent)
+		loop_timer_set(j->loop, &j->reopen, clock_mono_ns());
 }
 
 bool journal_is_watcher(const struct journal *j)

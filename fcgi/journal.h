@@ -123,6 +123,15 @@ int64_t journal_position(const struct journal *j);
 /* The connection, for reads between turns; NULL while the database can't be
  * used. */
 struct db *journal_db(struct journal *j);
+/* Lends it to somebody else of this thread, within a turn and between reads;
+ * NULL where it has none.  What comes back, and is kept, need not be the same:
+ * closed (NULL), or opened by who borrowed it. */
+struct db *journal_lend(struct journal *j);
+void journal_return(struct journal *j, struct db *db, bool same);
+/* Gives back memory (db_shrink), unless this process is the watcher.  After
+ * that it reads at a tick only if there is something to read, and nobody
+ * vouches that none of it concerns us.  False: there was nothing to give. */
+bool journal_shrink(struct journal *j);
 /* One of our own workers committed. */
 void journal_own_commit(struct journal *j);
 /* The process that watches says that there is something for us. */

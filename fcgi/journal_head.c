@@ -33,6 +33,7 @@ struct layout {
 	struct {
 		_Atomic int64_t id, nonce;
 	} slot[2];
+	_Atomic int64_t read_ns;
 };
 
 static const struct mapfile_form form = {"head-1", sizeof(struct layout)};
@@ -153,6 +154,16 @@ void journal_head_reset(struct journal_head *h, const struct journal_mark *mark)
 	atomic_store(&h->map->written, 1);
 	if (locked)
 		mapfile_unlock(h->file, LOCK_STORE);
+}
+
+void journal_head_set_read_ns(struct journal_head *h, int64_t now_ns)
+{
+	atomic_store(&h->map->read_ns, now_ns);
+}
+
+int64_t journal_head_read_ns(const struct journal_head *h)
+{
+	return atomic_load(&h->map->read_ns);
 }
 
 /* Where /proc/sys is hidden: when the machine was started, by the two clocks

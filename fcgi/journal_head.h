@@ -42,6 +42,10 @@ bool journal_head_read(const struct journal_head *h, struct journal_mark *out);
  * mark is lower and of this epoch. */
 void journal_head_store(struct journal_head *h, const char *epoch, int64_t id,
 			int64_t nonce);
+/* The watcher's: until when (monotonic) it has read all that was committed, and
+ * woken whom it concerns. */
+void journal_head_set_read_ns(struct journal_head *h, int64_t now_ns);
+int64_t journal_head_read_ns(const struct journal_head *h);
 /* The watcher only. */
 void journal_head_reset(struct journal_head *h,
 			const struct journal_mark *mark);

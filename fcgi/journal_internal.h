@@ -20,7 +20,11 @@ struct journal {
 	bool synchronous_full;
 	struct journal_sink *sink;
 	struct registry *registry;
-	struct db *db; /* NULL: can't be used now */
+	struct db *db;	  /* NULL: can't be used now */
+	struct db *spare; /* opened by who borrowed it: to be used next */
+	bool lent;	  /* `db`, and not the spare one */
+	bool small;	  /* its memory was given back: to read costs more */
+	int64_t version, unsure_ns; /* while small: see is_told */
 	struct journal_head *head;
 	struct dirwatch *watch; /* NULL: another process's, or polling */
 	struct loop_io watch_io;

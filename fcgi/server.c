@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "hub.h"
 #include "journal.h"
 #include "lib/clock.h"
+#include "lib/db.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -107,16 +107,27 @@ static void stop_if_done(struct server *server)
 		loop_stop(server->loop);
 }
 
+/* CGI, mod_fcgid: a hundred streams are a hundred processes. */
+static bool one_at_a_time(const struct config *config)
+{
+	return config->host != CONFIG_HOST_ANY;
+}
+
 /* A thousand requests at once leave holes between the streams that came of
- * them, which malloc keeps: give whole pages back when it is quiet again. */
+ * them, which malloc keeps: give whole pages back when it is quiet again.  A
+ * process that has one stream gives back all that it does not need while it
+ * waits. */
 static void trim(struct server *server)
 {
-	if (server->accepted < TRIM_AFTER || server->conn_count)
+	if (server->conn_count)
+		return;
+	if (one_at_a_time(server->config)
+		? !journal_shrink(hub_journal(server->hub))
+		: server->accepted < TRIM_AFTER)
 		return;
 	server->accepted = 0;
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
+	mem_give_back();
+	log_debug("memory", "detail=\"given back until it is needed\"");
 }
 
 /* The journal's connection was closed, perhaps because -shm was removed: it is
@@ -216,10 +227,10 @@ static void start_timer(struct server *server, struct loop_timer *timer,
 
 static int build(struct server *server, struct err *err)
 {
-	const bool one_request = server->config->host != CONFIG_HOST_ANY;
+	const bool one_request = one_at_a_time(server->config);
 	struct metrics *metrics = metrics_new(server->config->database);
 	struct limits *limits = limit_new(server->config);
-	const struct workers_options readers = {
+	struct workers_options readers = {
 	    .threads = one_request ? 0 : server->config->workers,
 	    .cache_kib = READER_CACHE_KIB,
 	    .metrics = metrics,
@@ -244,6 +255,8 @@ static int build(struct server *server, struct err *err)
 		return -1;
 	server->hub = hub_new(server->config, server->loop, server->registry);
 	hub_share(server->hub, metrics);
+	if (one_request)
+		readers.journal = hub_journal(server->hub);
 	/* One request may need none of it. */
 	if (!server->single)
 		hub_follow(server->hub);
@@ -295,8 +308,13 @@ static void take_apart(struct server *server)
 
 static struct server *new_server(const struct config *config)
 {
-	struct server *server = mem_new(sizeof(*server));
+	struct server *server;
 
+	if (one_at_a_time(config)) {
+		mem_keep_little();
+		db_keep_little();
+	}
+	server = mem_new(sizeof(*server));
 	server->config = config;
 	server->listen_io.fd = -1;
 	raise_open_files(config);

@@ -70,6 +70,7 @@ static void run(struct workers *pool, struct job *list, struct api *api)
 		pool->options.run_group(list, api);
 	else
 		list->run(list, api);
+	api_job_done(api);
 }
 
 static void *work(void *argument)
@@ -104,11 +105,14 @@ static int open_api(struct api **out, const struct workers *pool,
 	if (api_open(out, config, registry, pool->options.cache_kib, err) < 0)
 		return -1;
 	api_share(*out, pool->options.metrics, pool->options.limits);
+	api_borrow(*out, pool->options.journal);
 	return 0;
 }
 
 void workers_let_go(struct workers *pool)
 {
+	if (!pool)
+		return;
 	if (pool->own)
 		api_let_go(pool->own);
 	pthread_mutex_lock(&pool->lock);

@@ -12,6 +12,7 @@
 struct api;
 struct config;
 struct err;
+struct journal;
 struct registry;
 struct limits;
 struct metrics;
@@ -31,6 +32,8 @@ struct workers_options {
 	int cache_kib; /* of each database connection: see db_options */
 	struct metrics *metrics; /* for api_share */
 	struct limits *limits;
+	/* With no threads: whose connection is used (api_borrow); or NULL. */
+	struct journal *journal;
 };
 
 /* Starts the threads (signals must be blocked already). */
@@ -41,7 +44,8 @@ int workers_start(struct workers **out, const struct workers_options *options,
 void workers_stop(struct workers *workers);
 void workers_submit(struct workers *workers, struct job *job); /* any thread */
 /* Each, also one that has nothing to do, closes its connection if it is to a
- * database that was moved away (see db_moved).  From the loop's thread. */
+ * database that was moved away (see db_moved).  From the loop's thread; NULL is
+ * fine. */
 void workers_let_go(struct workers *workers);
 
 #endif

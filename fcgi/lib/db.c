@@ -205,20 +205,60 @@ int db_open(struct db **out, const struct db_options *o, struct err *err)
 	return err_set(err, why.code, "%s", why.message);
 }
 
-void db_close(struct db *db)
+static void finalize_all(struct db *db)
 {
 	struct db_stmt *s;
 
-	if (!db)
-		return;
-	for (int i = 0; i < DB_QUERIES; i++)
+	for (int i = 0; i < DB_QUERIES; i++) {
 		sqlite3_finalize(db->named[i].stmt);
+		db->named[i].stmt = NULL;
+	}
 	while ((s = db->texts)) {
 		db->texts = s->next;
 		sqlite3_finalize(s->stmt);
 		free(s->text);
 		free(s);
 	}
+}
+
+bool db_shrink(struct db *db)
+{
+	if (!db->used)
+		return false;
+	finalize_all(db);
+	sqlite3_exec(db->handle, "PRAGMA writable_schema=RESET", NULL, NULL,
+		     NULL);
+	sqlite3_db_release_memory(db->handle);
+	db->used = false;
+	return true;
+}
+
+int64_t db_data_version(struct db *db)
+{
+	int64_t version = -1;
+
+	if (!db->data_version)
+		sqlite3_prepare_v2(db->handle, "PRAGMA data_version", -1,
+				   &db->data_version, NULL);
+	if (sqlite3_step(db->data_version) == SQLITE_ROW)
+		version = sqlite3_column_int64(db->data_version, 0);
+	sqlite3_reset(db->data_version);
+	return version;
+}
+
+void db_keep_little(void)
+{
+	/* Pages and small pieces come one by one, not 80 and 48 kB at once. */
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+	sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	finalize_all(db);
+	sqlite3_finalize(db->data_version);
 	sqlite3_close(db->handle);
 	db_shm_end(&db->shm);
 	free(db);

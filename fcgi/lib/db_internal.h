@@ -33,6 +33,8 @@ struct db {
 	struct db_shm shm;
 	struct db_stmt named[DB_QUERIES];
 	struct db_stmt *texts;
+	sqlite3_stmt *data_version;
+	bool used;		 /* statements were prepared */
 	const char *opener_file; /* NULL: no transaction */
 	int opener_line;
 };

@@ -77,6 +77,7 @@ int db_query(struct db *db, enum db_query query, struct db_stmt **out,
 		rc = sqlite3_prepare_v3(db->handle, db_query_texts[query], -1,
 					SQLITE_PREPARE_PERSISTENT, &s->stmt,
 					NULL);
+		db->used = true;
 		s->db = db;
 		s->name = db_query_names[query];
 		if (rc != SQLITE_OK)
@@ -112,6 +113,7 @@ static int prepare_text(struct db *db, const char *sql, struct db_stmt **out,
 			       "expected one statement that only reads");
 	}
 	s = mem_new(sizeof(*s));
+	db->used = true;
 	s->db = db;
 	s->stmt = stmt;
 	s->text = mem_strdup(sql);

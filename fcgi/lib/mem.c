@@ -4,9 +4,12 @@
  */
 #include "lib/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE_BYTES 32768
 
 static void *check(void *p)
 {
@@ -30,6 +33,20 @@ void *mem_grow(void *p, size_t n, size_t size)
 	if (!n || !size)
 		n = size = 1;
 	return check(reallocarray(p, n, size));
+}
+
+void mem_keep_little(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+#endif
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 char *mem_strdup(const char *text)

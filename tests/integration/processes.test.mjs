@@ -125,177 +125,181 @@ describe('limits and figures over processes', { concurrency: true }, () => {
 		}));
 });
 
-describe('one process watches for all', { concurrency: true }, () => {
-	test('the others are woken for what concerns them, and only for that', () =>
-		withGroup(3, {}, async (group) => {
-			const streams = [];
-			for (const [i, one] of group.processes.entries())
-				streams.push(await group.open(one, `user${i}`));
-			const watcher = await poll('a watcher', () => group.watcher);
-			assert.equal(group.alive.filter((one) => one.watches).length, 1);
-			// Without these all are found by the tick, which is slow.
-			for (let i = 0; i < 3; i++)
-				assert.ok(fs.statSync(path.join(group.shared, `wake-${i}`)).isFIFO());
-			const others = group.alive.filter((one) => one !== watcher);
-			const index = group.processes.indexOf(others[0]);
-			for (let i = 0; i < 30; i++)
-				await reaches(group, [streams[index]], `user${index}`, `n${i}`);
-			const concerned = await others[0].rowsFound();
-			const bystander = await others[1].rowsFound();
-			assert.ok(concerned.watcher >= 20, JSON.stringify(concerned));
-			assert.equal(bystander.watcher, 0, JSON.stringify(bystander));
-			await reaches(group, streams, '*', 'for all');
-		}));
+for (const kind of ['serve', 'fcgid']) {
+	const groupOf = (count, set, action) => withGroup(count, set, action, kind);
 
-	test('the watcher is killed again and again: nothing is lost', () =>
-		withGroup(4, {}, async (group) => {
-			const writer = group.writer();
-			const streams = new Map();
-			let number = 0;
-			let longest = 0;
-			for (let round = 0; round < 3; round++) {
-				for (const one of group.alive)
-					if (!streams.has(one))
-						streams.set(one, [number, await group.open(one, 'alice')]);
+	describe(`${kind}: one process watches for all`, { concurrency: true }, () => {
+		test('the others are woken for what concerns them, and only for that', () =>
+			groupOf(3, {}, async (group) => {
+				const streams = [];
+				for (const [i, one] of group.processes.entries())
+					streams.push(await group.open(one, `user${i}`));
 				const watcher = await poll('a watcher', () => group.watcher);
-				const times = new Map();
-				for (let i = 0; i < 60; i++) {
-					if (i === 20) watcher.kill('SIGKILL');
-					await writer.exec(insert('alice', `n${number}`));
-					times.set(`n${number++}`, performance.now());
-				}
-				await watcher.exited;
-				streams.delete(watcher);
-				for (const [, stream] of streams.values()) {
-					await stream.until(titled(`n${number - 1}`));
-					for (const event of stream.events) {
-						const at = times.get(event.data?.notification?.title);
-						if (at) longest = Math.max(longest, event.at - at);
+				assert.equal(group.alive.filter((one) => one.watches).length, 1);
+				// Without these all are found by the tick, which is slow.
+				for (let i = 0; i < 3; i++)
+					assert.ok(fs.statSync(path.join(group.shared, `wake-${i}`)).isFIFO());
+				const others = group.alive.filter((one) => one !== watcher);
+				const index = group.processes.indexOf(others[0]);
+				for (let i = 0; i < 30; i++)
+					await reaches(group, [streams[index]], `user${index}`, `n${i}`);
+				const concerned = await others[0].rowsFound();
+				const bystander = await others[1].rowsFound();
+				assert.ok(concerned.watcher >= 20, JSON.stringify(concerned));
+				assert.equal(bystander.watcher, 0, JSON.stringify(bystander));
+				await reaches(group, streams, '*', 'for all');
+			}));
+
+		test('the watcher is killed again and again: nothing is lost', () =>
+			groupOf(4, {}, async (group) => {
+				const writer = group.writer();
+				const streams = new Map();
+				let number = 0;
+				let longest = 0;
+				for (let round = 0; round < 3; round++) {
+					for (const one of group.alive)
+						if (!streams.has(one))
+							streams.set(one, [number, await group.open(one, 'alice')]);
+					const watcher = await poll('a watcher', () => group.watcher);
+					const times = new Map();
+					for (let i = 0; i < 60; i++) {
+						if (i === 20) watcher.kill('SIGKILL');
+						await writer.exec(insert('alice', `n${number}`));
+						times.set(`n${number++}`, performance.now());
 					}
+					await watcher.exited;
+					streams.delete(watcher);
+					for (const [, stream] of streams.values()) {
+						await stream.until(titled(`n${number - 1}`));
+						for (const event of stream.events) {
+							const at = times.get(event.data?.notification?.title);
+							if (at) longest = Math.max(longest, event.at - at);
+						}
+					}
+					await group.add();
 				}
-				await group.add();
-			}
-			for (const [from, stream] of streams.values())
-				assert.deepEqual(
-					stream.titles(),
-					Array.from({ length: number - from }, (_, i) => `n${from + i}`),
+				for (const [from, stream] of streams.values())
+					assert.deepEqual(
+						stream.titles(),
+						Array.from({ length: number - from }, (_, i) => `n${from + i}`),
+					);
+				console.log(`longest wait after the kill: ${longest.toFixed(0)} ms`);
+			}));
+
+		test('the watcher is stopped: the others read by themselves', () =>
+			groupOf(3, {}, async (group) => {
+				const streams = new Map();
+				for (const one of group.processes)
+					streams.set(one, await group.open(one, 'alice'));
+				const watcher = await poll('a watcher', () => group.watcher);
+				const others = [...streams].filter(([one]) => one !== watcher);
+				watcher.kill('SIGSTOP');
+				await reaches(
+					group,
+					others.map(([, stream]) => stream),
+					'alice',
+					'while it is stopped',
 				);
-			console.log(`longest wait after the kill: ${longest.toFixed(0)} ms`);
-		}));
+				for (const [one] of others)
+					assert.ok((await one.rowsFound()).tick > 0, 'found by the tick');
+				watcher.kill('SIGCONT');
+				await reaches(group, [...streams.values()], 'alice', 'after');
+				for (const stream of streams.values())
+					assert.deepEqual(stream.titles(), ['while it is stopped', 'after']);
+			}));
 
-	test('the watcher is stopped: the others read by themselves', () =>
-		withGroup(3, {}, async (group) => {
-			const streams = new Map();
-			for (const one of group.processes)
-				streams.set(one, await group.open(one, 'alice'));
-			const watcher = await poll('a watcher', () => group.watcher);
-			const others = [...streams].filter(([one]) => one !== watcher);
-			watcher.kill('SIGSTOP');
-			await reaches(
-				group,
-				others.map(([, stream]) => stream),
-				'alice',
-				'while it is stopped',
-			);
-			for (const [one] of others)
-				assert.ok((await one.rowsFound()).tick > 0, 'found by the tick');
-			watcher.kill('SIGCONT');
-			await reaches(group, [...streams.values()], 'alice', 'after');
-			for (const stream of streams.values())
-				assert.deepEqual(stream.titles(), ['while it is stopped', 'after']);
-		}));
+		test('one that ends by itself has an heir', () =>
+			groupOf(2, {}, async (group) => {
+				const watcher = await poll('a watcher', () => group.watcher);
+				const [other] = group.alive.filter((one) => one !== watcher);
+				const stream = await group.open(other, 'alice');
+				watcher.kill('SIGTERM');
+				assert.equal(await watcher.exited, 0);
+				await poll('the other to watch', () => other.watches);
+				await reaches(group, [stream], 'alice', 'after');
+			}));
 
-	test('one that ends by itself has an heir', () =>
-		withGroup(2, {}, async (group) => {
-			const watcher = await poll('a watcher', () => group.watcher);
-			const [other] = group.alive.filter((one) => one !== watcher);
-			const stream = await group.open(other, 'alice');
-			watcher.kill('SIGTERM');
-			assert.equal(await watcher.exited, 0);
-			await poll('the other to watch', () => other.watches);
-			await reaches(group, [stream], 'alice', 'after');
-		}));
+		test('a stream that knows more than its process misses nothing', () =>
+			groupOf(2, {}, async (group) => {
+				const watcher = await poll('a watcher', () => group.watcher);
+				const [other] = group.alive.filter((one) => one !== watcher);
+				for (let i = 0; i < 20; i++) {
+					const [before, after] = [`before ${i}`, `after ${i}`];
+					await group.sql(insert('alice', before));
+					const stream = await group.open(other, 'alice', '?lastEventId=0');
+					await stream.until(titled(before));
+					await reaches(group, [stream], 'alice', after);
+					assert.equal(new Set(stream.titles()).size, 2 * i + 2);
+					stream.close();
+				}
+			}));
+	});
 
-	test('a stream that knows more than its process misses nothing', () =>
-		withGroup(2, {}, async (group) => {
-			const watcher = await poll('a watcher', () => group.watcher);
-			const [other] = group.alive.filter((one) => one !== watcher);
-			for (let i = 0; i < 20; i++) {
-				const [before, after] = [`before ${i}`, `after ${i}`];
-				await group.sql(insert('alice', before));
-				const stream = await group.open(other, 'alice', '?lastEventId=0');
-				await stream.until(titled(before));
-				await reaches(group, [stream], 'alice', after);
-				assert.equal(new Set(stream.titles()).size, 2 * i + 2);
-				stream.close();
-			}
-		}));
-});
+	describe(`${kind}: all processes see the same history`, { concurrency: true }, () => {
+		test('a revoked session ends its streams in each of them', () =>
+			groupOf(3, {}, async (group) => {
+				const streams = [];
+				for (const one of group.processes)
+					streams.push(await group.open(one, 'alice'));
+				await group.sql("DELETE FROM sessions WHERE user_id = 'alice';");
+				for (const stream of streams)
+					assert.equal((await stream.end()).data.reason, 'session');
+			}));
 
-describe('all processes see the same history', { concurrency: true }, () => {
-	test('a revoked session ends its streams in each of them', () =>
-		withGroup(3, {}, async (group) => {
-			const streams = [];
-			for (const one of group.processes)
-				streams.push(await group.open(one, 'alice'));
-			await group.sql("DELETE FROM sessions WHERE user_id = 'alice';");
-			for (const stream of streams)
-				assert.equal((await stream.end()).data.reason, 'session');
-		}));
+		test('a database put back: one new epoch, one reset for each stream', () =>
+			groupOf(4, {}, async (group) => {
+				for (let i = 0; i < 4; i++) await group.session(`user${i}`);
+				await group.sql(insert('*', 'first'));
+				const backup = path.join(group.dir, 'backup.db');
+				await group.sql(`.backup ${backup}`);
+				const streams = [];
+				for (const [i, one] of group.processes.entries())
+					streams.push(await group.open(one, `user${i}`));
+				await reaches(group, streams, '*', 'will be lost');
+				await group.sql(`.restore ${backup}`);
+				for (const stream of streams) {
+					const reset = await stream.until((event) => event.event === 'reset');
+					assert.equal(reset.data.reason, 'rewritten');
+				}
+				await reaches(group, streams, '*', 'after');
+				for (const stream of streams)
+					assert.equal(
+						stream.events.filter((event) => event.event === 'reset').length,
+						1,
+					);
+				const begun = group.processes.flatMap((one) => one.log('new-epoch'));
+				assert.equal(begun.length, 1);
+				const { epoch } = await stats(group);
+				for (const one of group.processes) {
+					const stream = await group.open(one, 'user0', `?epoch=${epoch}`);
+					assert.equal(stream.events[0].data.epoch, epoch);
+					assert.equal(stream.events.length, 1);
+				}
+			}));
 
-	test('a database put back: one new epoch, one reset for each stream', () =>
-		withGroup(4, {}, async (group) => {
-			for (let i = 0; i < 4; i++) await group.session(`user${i}`);
-			await group.sql(insert('*', 'first'));
-			const backup = path.join(group.dir, 'backup.db');
-			await group.sql(`.backup ${backup}`);
-			const streams = [];
-			for (const [i, one] of group.processes.entries())
-				streams.push(await group.open(one, `user${i}`));
-			await reaches(group, streams, '*', 'will be lost');
-			await group.sql(`.restore ${backup}`);
-			for (const stream of streams) {
-				const reset = await stream.until((event) => event.event === 'reset');
-				assert.equal(reset.data.reason, 'rewritten');
-			}
-			await reaches(group, streams, '*', 'after');
-			for (const stream of streams)
-				assert.equal(
-					stream.events.filter((event) => event.event === 'reset').length,
-					1,
-				);
-			const begun = group.processes.flatMap((one) => one.log('new-epoch'));
-			assert.equal(begun.length, 1);
-			const { epoch } = await stats(group);
-			for (const one of group.processes) {
-				const stream = await group.open(one, 'user0', `?epoch=${epoch}`);
-				assert.equal(stream.events[0].data.epoch, epoch);
-				assert.equal(stream.events.length, 1);
-			}
-		}));
-
-	test('a mark that another process has raised is not lowered', () =>
-		withGroup(2, {}, async (group) => {
-			const watcher = await poll('a watcher', () => group.watcher);
-			const [other] = group.alive.filter((one) => one !== watcher);
-			const stream = await group.open(other, 'alice');
-			await group.sql(insert('alice', 'kept'));
-			await stream.until(titled('kept'));
-			const backup = path.join(group.dir, 'backup.db');
-			await group.sql(`.backup ${backup}`);
-			// The watcher never sees what the other one hands out.
-			watcher.kill('SIGSTOP');
-			await reaches(group, [stream], 'alice', 'handed out');
-			await other.murder();
-			watcher.kill('SIGKILL');
-			await watcher.exited;
-			for (const suffix of ['', '-wal', '-shm'])
-				fs.rmSync(`${group.db}${suffix}`, { force: true });
-			fs.copyFileSync(backup, group.db);
-			const next = await group.add();
-			assert.equal(next.log('new-epoch').length, 1);
-		}));
-});
+		test('a mark that another process has raised is not lowered', () =>
+			groupOf(2, {}, async (group) => {
+				const watcher = await poll('a watcher', () => group.watcher);
+				const [other] = group.alive.filter((one) => one !== watcher);
+				const stream = await group.open(other, 'alice');
+				await group.sql(insert('alice', 'kept'));
+				await stream.until(titled('kept'));
+				const backup = path.join(group.dir, 'backup.db');
+				await group.sql(`.backup ${backup}`);
+				// The watcher never sees what the other one hands out.
+				watcher.kill('SIGSTOP');
+				await reaches(group, [stream], 'alice', 'handed out');
+				await other.murder();
+				watcher.kill('SIGKILL');
+				await watcher.exited;
+				for (const suffix of ['', '-wal', '-shm'])
+					fs.rmSync(`${group.db}${suffix}`, { force: true });
+				fs.copyFileSync(backup, group.db);
+				const next = await group.add();
+				assert.equal(next.log('new-epoch').length, 1);
+			}));
+	});
+}
 
 describe('the files that they share', { concurrency: true }, () => {
 	const damages = {

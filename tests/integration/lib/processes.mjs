@@ -22,6 +22,16 @@ import { FrameParser } from './sse.mjs';
 import { waiting } from './wait.mjs';
 import { Writer } from './writer.mjs';
 
+// As mod_fcgid does: listens on a socket named PID.N, which is descriptor 0 of the
+// program that it becomes.
+const FCGID = `
+use Socket; use POSIX ();
+my ($file, @command) = @ARGV;
+socket(my $listen, AF_UNIX, SOCK_STREAM, 0);
+bind($listen, pack_sockaddr_un($file)) && listen($listen, 64) or die $!;
+POSIX::dup2(fileno($listen), 0);
+exec @command;`;
+
 const STDOUT = 6;
 const BASE = '/api/notifications';
 
@@ -135,10 +145,14 @@ class Process {
 	over = false;
 
 	constructor(group, number) {
-		this.socketPath = path.join(group.dir, `socket-${number}`);
+		this.socketPath = path.join(group.dir, `${process.pid}.${number}`);
+		const command =
+			group.kind === 'fcgid'
+				? ['perl', '-e', FCGID, this.socketPath, BINARY]
+				: [BINARY, 'serve', '--listen', `unix:${this.socketPath}`];
 		this.child = spawn(
 			'setpriv',
-			['--pdeathsig', 'KILL', BINARY, 'serve', '--listen', `unix:${this.socketPath}`],
+			['--pdeathsig', 'KILL', ...command],
 			{ stdio: ['ignore', 'ignore', 'pipe'], env: group.env },
 		);
 		this.child.stderr.on('data', (chunk) => (this.output += chunk));
@@ -207,8 +221,9 @@ export class Group {
 	writers = [];
 	#sessions = new Map();
 
-	constructor(dir, set) {
+	constructor(dir, set, kind) {
 		this.dir = dir;
+		this.kind = kind;
 		this.db = path.join(dir, 'data/belfry.db');
 		this.shared = `${this.db}-belfry.d`;
 		const log = `log_path=${path.join(dir, 'sanitizer')}`;
@@ -216,6 +231,7 @@ export class Group {
 			PATH: process.env.PATH,
 			BELFRY_DATABASE: this.db,
 			BELFRY_RATE_LIMIT: 'off',
+			BELFRY_STREAM_MODE: 'stream',
 			ASAN_OPTIONS: log,
 			UBSAN_OPTIONS: log,
 			TSAN_OPTIONS: log,
@@ -246,6 +262,10 @@ export class Group {
 
 	sql(text) {
 		return sqlite(this.db, text);
+	}
+
+	sqlOn(file, text) {
+		return sqlite(file, text);
 	}
 
 	async tool(...args) {
@@ -317,9 +337,10 @@ export class Group {
 	}
 }
 
-// What `action` does with so many responders.
-export async function withGroup(count, set, action) {
-	const group = new Group(temporaryFolder(), set);
+// What `action` does with so many responders.  kind: 'serve', or 'fcgid' for
+// such as mod_fcgid starts.
+export async function withGroup(count, set, action, kind = 'serve') {
+	const group = new Group(temporaryFolder(), set, kind);
 	await makeDatabase(group.db);
 	let failed = true;
 	try {
