@@ -1,13 +1,10 @@
 /*
  * api_limit: does somebody ask too often?  First by address, before anything is
- * looked up, then by credential.
+ * looked up, then by who it is.
  *
  * The address is the web server's word (REMOTE_ADDR).  This machine's own is
  * exempt: behind a proxy on the same machine it is everybody's.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "answer.h"
 #include "api_internal.h"
 #include "auth.h"
@@ -16,8 +13,6 @@
 #include "lib/fcgi.h"
 #include "limit.h"
 #include "metrics.h"
-
-#define NAME_BYTES 96
 
 static enum limit_rate rate_of(const struct api_call *call)
 {
@@ -33,6 +28,7 @@ static int take(struct api_call *call, const struct limit_key *key,
 {
 	static const char *const rates[] = {"connect", "read", "write",
 					    "publish"};
+	static const char *const whose[] = {"user", "token", "address"};
 
 	call->retry_ms = limit_take(call->api->limits, key);
 	if (!call->retry_ms)
@@ -41,49 +37,46 @@ static int take(struct api_call *call, const struct limit_key *key,
 		    1);
 	return err_set(err, ERR_LIMITED,
 		       "too many requests of this %s (rate_limit, %s)",
-		       key->who == LIMIT_ADDRESS ? "address" : "credential",
-		       rates[key->rate]);
+		       whose[key->who], rates[key->rate]);
 }
 
 int api_limit_address(struct api_call *call, struct err *err)
 {
-	const char *address = request_param(call->request, "REMOTE_ADDR");
-	struct limit_key key = {rate_of(call), LIMIT_ADDRESS, span_of(address)};
+	const char *given = request_param(call->request, "REMOTE_ADDR");
+	char address[LIMIT_ADDRESS_BYTES];
+	struct limit_key key = {rate_of(call), LIMIT_ADDRESS,
+				limit_address(address, given)};
 
-	if (!address || strncmp(address, "127.", 4) == 0 ||
-	    strcmp(address, "::1") == 0)
+	if (!given || limit_is_local(given))
 		return 0;
 	return take(call, &key, err);
 }
 
-/* "2 17": the row of a session or token; where there is none, the user. */
-static struct limit_key credential_key(const struct api_call *call,
-				       char name[static NAME_BYTES])
+/* A token is one program's, made by whoever runs this; of sessions a user can
+ * have any number, by signing in again and again. */
+static struct limit_key credential_key(const struct api_call *call)
 {
 	const struct identity *who = call->who;
-	struct limit_key key = {rate_of(call), LIMIT_CREDENTIAL,
-				identity_user(who)};
+	struct limit_key key = {rate_of(call), LIMIT_USER, identity_user(who)};
 
-	if (!who->id)
-		return key;
-	snprintf(name, NAME_BYTES, "%d %lld", (int)who->credential,
-		 (long long)who->id);
-	key.name = span_of(name);
+	if (who->credential == CREDENTIAL_TOKEN) {
+		key.who = LIMIT_TOKEN;
+		key.name =
+		    (struct span){(const char *)&who->id, sizeof(who->id)};
+	}
 	return key;
 }
 
 int api_limit_credential(struct api_call *call, struct err *err)
 {
-	char name[NAME_BYTES];
-	struct limit_key key = credential_key(call, name);
+	const struct limit_key key = credential_key(call);
 
 	return take(call, &key, err);
 }
 
 void api_limit_more(struct api_call *call, unsigned n)
 {
-	char name[NAME_BYTES];
-	struct limit_key key = credential_key(call, name);
+	const struct limit_key key = credential_key(call);
 
 	limit_charge(call->api->limits, &key, n);
 }

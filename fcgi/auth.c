@@ -317,9 +317,10 @@ static int look_up_unless_guessed(struct auth *a, struct db *db,
 				  struct identity *out, struct err *err)
 {
 	struct span secret = span_of(p->secret);
+	char address[LIMIT_ADDRESS_BYTES];
 	const struct limit_key guess = {
 	    LIMIT_GUESS, LIMIT_ADDRESS,
-	    span_of(request_param(request, "REMOTE_ADDR"))};
+	    limit_address(address, request_param(request, "REMOTE_ADDR"))};
 	int result;
 
 	a->retry_ms = limit_look(a->limits, &guess);

@@ -52,7 +52,7 @@ struct config {
 	bool remote_user;
 	char **cors_origins; /* NULL-terminated, exact */
 	bool rate_limit;
-	unsigned rate_limit_address; /* times those of a credential; 0: none */
+	unsigned rate_limit_address; /* times those of a user; 0: none */
 	struct rate rate_connect, rate_read, rate_write, rate_publish;
 	struct keep retain; /* events */
 	/* Notifications; of the first two, for each user. */

@@ -28,7 +28,7 @@ static const struct unit {
     {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 #define UNITS (sizeof(units) / sizeof(units[0]))
 
-/* What "on" means; per credential. */
+/* What "on" means; per user and per token. */
 static const struct rate_name {
 	const char *name;
 	size_t offset;

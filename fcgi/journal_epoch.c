@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "journal_internal.h"
+#include "lib/boot.h"
 #include "lib/clock.h"
 #include "lib/crypto.h"
 #include "lib/db.h"
@@ -126,11 +127,11 @@ void journal_write_mark(struct journal *j)
 	if (!j->watcher)
 		return;
 	memcpy(now.epoch, j->epoch, sizeof(now.epoch));
-	journal_boot_id(now.boot_id);
+	boot_id(now.boot_id);
 	/* Another process has handed out more, of this epoch, or of one that
 	 * we have yet to read of. */
 	if (journal_head_read(j->head, &mark) && mark.id > now.id &&
-	    journal_same_boot(mark.boot_id, now.boot_id))
+	    boot_same(mark.boot_id, now.boot_id))
 		return;
 	journal_head_reset(j->head, &now);
 }
@@ -238,7 +239,7 @@ static int note_served(struct db *db, struct err *err)
 static int compare_with_mark(struct journal *j, const struct state *state,
 			     const char **why, int64_t *above, struct err *err)
 {
-	char boot[JOURNAL_HEAD_TEXT_BYTES];
+	char boot[BOOT_ID_BYTES];
 	struct journal_mark mark;
 	int rc;
 
@@ -251,8 +252,8 @@ static int compare_with_mark(struct journal *j, const struct state *state,
 		return rc < 0 ? -1 : !rc;
 	}
 	*above = mark.id;
-	journal_boot_id(boot);
-	if (!journal_same_boot(boot, mark.boot_id)) {
+	boot_id(boot);
+	if (!boot_same(boot, mark.boot_id)) {
 		*why = "the machine was restarted";
 		*above =
 		    (mark.id > state->seq ? mark.id : state->seq) + BOOT_STEP;

@@ -16,14 +16,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/boot.h"
 #include "lib/mapfile.h"
 #include "lib/mem.h"
 
 #define LOCK_WATCHER 0
 #define LOCK_STORE   1
 #define STORE_TRIES  100
+
+_Static_assert(JOURNAL_HEAD_TEXT_BYTES == BOOT_ID_BYTES,
+	       "one copies the other");
 
 struct layout {
 	_Atomic uint32_t written; /* 0: nothing is said here yet */
@@ -164,42 +167,4 @@ void journal_head_set_read_ns(struct journal_head *h, int64_t now_ns)
 int64_t journal_head_read_ns(const struct journal_head *h)
 {
 	return atomic_load(&h->map->read_ns);
-}
-
-/* Where /proc/sys is hidden: when the machine was started, by the two clocks
- * that both go on in its sleep.  Their difference changes only when somebody
- * sets the time. */
-#define BOOTED	    "booted "
-#define BOOTED_NEAR 5 /* seconds: a leap second, and reading one by one */
-
-static void put_boot_time(char out[static JOURNAL_HEAD_TEXT_BYTES])
-{
-	struct timespec wall, up;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &up);
-	snprintf(out, JOURNAL_HEAD_TEXT_BYTES, BOOTED "%lld",
-		 (long long)(wall.tv_sec - up.tv_sec));
-}
-
-void journal_boot_id(char out[static JOURNAL_HEAD_TEXT_BYTES])
-{
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	memset(out, 0, JOURNAL_HEAD_TEXT_BYTES);
-	if (f && fgets(out, JOURNAL_HEAD_TEXT_BYTES, f))
-		out[strcspn(out, "\n")] = '\0';
-	else
-		put_boot_time(out);
-	if (f)
-		fclose(f);
-}
-
-bool journal_same_boot(const char *a, const char *b)
-{
-	size_t n = strlen(BOOTED);
-
-	if (strncmp(a, BOOTED, n) != 0 || strncmp(b, BOOTED, n) != 0)
-		return strcmp(a, b) == 0;
-	return llabs(atoll(a + n) - atoll(b + n)) <= BOOTED_NEAR;
 }

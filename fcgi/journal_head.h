@@ -50,9 +50,4 @@ int64_t journal_head_read_ns(const struct journal_head *h);
 void journal_head_reset(struct journal_head *h,
 			const struct journal_mark *mark);
 
-/* This boot's id of the kernel's; where it is hidden, one of our own, by which
- * setting the clock looks like a new boot: rather one too many. */
-void journal_boot_id(char out[static JOURNAL_HEAD_TEXT_BYTES]);
-bool journal_same_boot(const char *a, const char *b);
-
 #endif

@@ -12,14 +12,20 @@
  * million addresses) gets others a new bucket, never a refusal.  The hash has a
  * random seed, so nobody can choose a key that shares somebody else's bucket.
  * Two threads that take the same free place at once lose one token: no harm.
+ *
+ * The file outlives the machine, whose monotonic clock begins again at 0: what
+ * was written by another boot would be debts up to its uptime.  So it says
+ * which boot it is of, and who opens one of another boot empties it.
  */
 #include "limit.h"
 
+#include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "lib/boot.h"
 #include "lib/clock.h"
 #include "lib/crypto.h"
 #include "lib/mapfile.h"
@@ -33,8 +39,7 @@
 #define REMEMBER_NS (600 * NS_PER_S)
 #define GUESSES	    1 /* per second */
 #define GUESS_BURST 60
-/* Further ahead is no debt but another boot's clock, or garbage. */
-#define AHEAD_MAX_NS (3600 * NS_PER_S)
+#define DEBT_MAX_NS (3600 * NS_PER_S) /* beyond the burst */
 
 struct bucket {
 	_Atomic uint64_t key;	 /* 0: never used */
@@ -43,10 +48,11 @@ struct bucket {
 
 struct layout {
 	_Atomic uint64_t seed[2];
+	char boot_id[BOOT_ID_BYTES];
 	struct bucket buckets[SETS][WAYS];
 };
 
-static const struct mapfile_form form = {"limits-1", sizeof(struct layout)};
+static const struct mapfile_form form = {"limits-2", sizeof(struct layout)};
 
 struct limits {
 	const struct config *config;
@@ -66,6 +72,25 @@ static void set_seed(struct layout *data)
 		atomic_compare_exchange_strong(&data->seed[i], &none,
 					       random | 1);
 	}
+}
+
+/* Others may be at it too, or take from it: it is empty all the same. */
+static void forget_other_boots(struct layout *data)
+{
+	char boot[BOOT_ID_BYTES], seen[BOOT_ID_BYTES];
+
+	boot_id(boot);
+	memcpy(seen, data->boot_id, sizeof(seen));
+	seen[sizeof(seen) - 1] = '\0';
+	if (boot_same(boot, seen))
+		return;
+	for (size_t i = 0; i < SETS; i++)
+		for (size_t j = 0; j < WAYS; j++)
+			/* Not touched where it need not be: it would be
+			 * memory. */
+			if (atomic_load(&data->buckets[i][j].full_ns))
+				atomic_store(&data->buckets[i][j].full_ns, 0);
+	memcpy(data->boot_id, boot, sizeof(boot));
 }
 
 struct limits *limit_new(const struct config *config)
@@ -104,8 +129,43 @@ void limit_tick(struct limits *l)
 		return; /* the registry says why */
 	data = mapfile_data(file);
 	set_seed(data);
+	forget_other_boots(data);
 	l->files[l->file_count++] = file;
 	atomic_store(&l->data, data);
+}
+
+/* ---- addresses ---- */
+
+/* Of IPv6, and what is IPv4 in its disguise. */
+static bool is_ip6(const char *address, struct in6_addr *out)
+{
+	return strchr(address, ':') && inet_pton(AF_INET6, address, out) == 1;
+}
+
+struct span limit_address(char out[static LIMIT_ADDRESS_BYTES],
+			  const char *address)
+{
+	struct in6_addr ip;
+
+	if (!address || !is_ip6(address, &ip))
+		return span_of(address);
+	if (IN6_IS_ADDR_V4MAPPED(&ip)) {
+		inet_ntop(AF_INET, &ip.s6_addr[12], out, LIMIT_ADDRESS_BYTES);
+	} else {
+		memset(&ip.s6_addr[8], 0, 8);
+		inet_ntop(AF_INET6, &ip, out, LIMIT_ADDRESS_BYTES);
+	}
+	return span_of(out);
+}
+
+bool limit_is_local(const char *address)
+{
+	struct in6_addr ip;
+
+	if (!is_ip6(address, &ip))
+		return strncmp(address, "127.", 4) == 0;
+	return IN6_IS_ADDR_LOOPBACK(&ip) ||
+	       (IN6_IS_ADDR_V4MAPPED(&ip) && ip.s6_addr[12] == 127);
 }
 
 /* ---- the table ---- */
@@ -149,32 +209,54 @@ static struct bucket *find(struct layout *data, uint64_t key, bool make)
 
 /* ---- rates ---- */
 
-static struct rate rate_of(const struct config *c, const struct limit_key *key)
+/* What one takes, and how far ahead of now a bucket can be while there is one
+ * left in it.  step_ns 0: no limit. */
+struct pace {
+	int64_t step_ns, burst_ns;
+};
+
+static struct pace pace_of(const struct config *c, const struct limit_key *key)
 {
-	struct rate rate = {GUESSES, GUESS_BURST};
+	const struct rate *rate = NULL, guess = {GUESSES, GUESS_BURST};
+	int64_t times = key->who == LIMIT_ADDRESS ? c->rate_limit_address : 1;
+	struct pace pace = {0, 0};
 
 	switch (key->rate) {
 	case LIMIT_CONNECT:
-		rate = c->rate_connect;
+		rate = &c->rate_connect;
 		break;
 	case LIMIT_READ:
-		rate = c->rate_read;
+		rate = &c->rate_read;
 		break;
 	case LIMIT_WRITE:
-		rate = c->rate_write;
+		rate = &c->rate_write;
 		break;
 	case LIMIT_PUBLISH:
-		rate = c->rate_publish;
+		rate = &c->rate_publish;
 		break;
 	case LIMIT_GUESS:
+		rate = &guess;
+		times = 1;
+		break;
 	case LIMIT_RATES:
-		return rate;
+		break;
 	}
-	if (key->who == LIMIT_ADDRESS) {
-		rate.per_second *= c->rate_limit_address;
-		rate.burst *= c->rate_limit_address;
-	}
-	return rate;
+	if (rate && times && rate->per_second)
+		pace.step_ns = NS_PER_S / (rate->per_second * times);
+	if (rate)
+		pace.burst_ns = pace.step_ns * times * rate->burst;
+	return pace;
+}
+
+/* When a bucket that would be full at `full` is, after `cost`.  It is never so
+ * far ahead that it would be garbage: many requests that pass at once, and then
+ * turn out to be a thousand each, must not be forgiven. */
+static int64_t full_after(int64_t now, int64_t full, int64_t cost,
+			  const struct pace *pace)
+{
+	int64_t latest = now + pace->burst_ns + DEBT_MAX_NS;
+
+	return full + cost < latest ? full + cost : latest;
 }
 
 /* Takes n (0: only looks).  With `debt` in any case. */
@@ -182,30 +264,33 @@ static int64_t take(struct limits *l, const struct limit_key *key, unsigned n,
 		    bool debt)
 {
 	struct layout *data = l ? atomic_load(&l->data) : NULL;
-	int64_t now = clock_mono_ns(), full, from, step, ahead;
-	char kind = (char)(key->rate * 2 + key->who);
+	int64_t now = clock_mono_ns(), full, from, ahead;
+	char kind = (char)(key->rate * LIMIT_WHOS + key->who);
 	struct bucket *bucket;
-	struct rate rate;
+	struct pace pace;
 
 	if (!data || !key->name.len)
 		return 0;
-	rate = rate_of(l->config, key);
-	if (!rate.per_second)
+	pace = pace_of(l->config, key);
+	if (!pace.step_ns)
 		return 0; /* no limit */
 	bucket = find(data, hash(data, kind, key->name), n > 0);
 	if (!bucket)
 		return 0;
-	step = NS_PER_S / rate.per_second;
 	full = atomic_load(&bucket->full_ns);
 	do {
-		from = full > now && full < now + AHEAD_MAX_NS ? full : now;
-		ahead = from + step - now - step * (int64_t)rate.burst;
+		from =
+		    full > now && full < now + 2 * (pace.burst_ns + DEBT_MAX_NS)
+			? full
+			: now;
+		ahead = from + pace.step_ns - now - pace.burst_ns;
 		if (ahead > 0 && !debt)
 			return ahead / NS_PER_MS + 1;
 		if (!n)
 			return 0;
-	} while (!atomic_compare_exchange_weak(&bucket->full_ns, &full,
-					       from + step * n));
+	} while (!atomic_compare_exchange_weak(
+	    &bucket->full_ns, &full,
+	    full_after(now, from, pace.step_ns * n, &pace)));
 	return 0;
 }
 

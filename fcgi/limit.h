@@ -26,13 +26,23 @@ enum limit_rate {
 	LIMIT_GUESS, /* a credential that is not good */
 	LIMIT_RATES
 };
-enum limit_who { LIMIT_CREDENTIAL, LIMIT_ADDRESS };
+/* Each has buckets of its own, whatever the names are. */
+enum limit_who { LIMIT_USER, LIMIT_TOKEN, LIMIT_ADDRESS, LIMIT_WHOS };
 
 struct limit_key {
 	enum limit_rate rate;
 	enum limit_who who;
 	struct span name;
 };
+
+/* The name of an address ("192.0.2.1", "2001:db8::7"), in `out`: of IPv6 the
+ * network of 64 bits, as whoever has one address of it has them all. SPAN_NONE:
+ * there is none (NULL). */
+#define LIMIT_ADDRESS_BYTES 64
+struct span limit_address(char out[static LIMIT_ADDRESS_BYTES],
+			  const char *address);
+/* Is it this machine's own? */
+bool limit_is_local(const char *address);
 
 struct limits *limit_new(const struct config *config); /* opens nothing yet */
 void limit_free(struct limits *l);		       /* NULL is fine */

@@ -23,7 +23,7 @@ function assertLimited(answer) {
 	assert.equal(answer.json.type, 'urn:belfry:error:limited');
 }
 
-describe('rates of a credential', () => {
+describe('rates of a user or token', () => {
 	let server;
 	before(async () => {
 		server = await startServer({
@@ -50,6 +50,18 @@ describe('rates of a credential', () => {
 		assert.equal((await server.request('GET', '', { user: 'bob' })).status, 200);
 		// They are counted apart.
 		assert.equal((await server.request('POST', '/read-all', { user: 'alice' })).status, 200);
+	});
+
+	test('a user who signs in again has the same bucket, a token one of its own', async () => {
+		const token = await server.token('bob', 'read');
+		for (let i = 0; i < 6; i++) {
+			const cookie = await server.session('bob', {});
+			const answers = await Promise.all(
+				Array.from({ length: 10 }, () => server.request('GET', '/unread-count', { cookie })),
+			);
+			if (i) assert.ok(count(answers, 429) >= 5, `session ${i}: ${count(answers, 429)}`);
+		}
+		assert.equal((await server.request('GET', '', { token })).status, 200);
 	});
 
 	test('writes', () => burst(30, 3, () => server.request('POST', '/read-all', { user: 'alice' })));
@@ -164,6 +176,16 @@ describe('by address', () => {
 		// A proxy on this machine is everybody.
 		for (let i = 0; i < 40; i++)
 			assert.equal((await ask(responder, '127.0.0.1', {})).status, 401);
+	});
+
+	test('of IPv6 a whole network is one address', async () => {
+		const from = Date.now();
+		const answers = [];
+		for (let i = 0; i < 120; i++)
+			answers.push(await ask(guessed, `2001:db8:1:2:${i}::${i}`, bearer(`bft_${i}`)));
+		const refilled = Math.ceil((Date.now() - from) / 1000) + 1;
+		assert.ok(count(answers, 401) >= 60 && count(answers, 401) <= 60 + refilled, `${count(answers, 401)}`);
+		assert.equal((await ask(guessed, '2001:db8:1:3::1', bearer('bft_'))).status, 401);
 	});
 
 	test('guessing: only who was good before gets through', async () => {
