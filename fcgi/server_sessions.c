@@ -170,6 +170,7 @@ void sessions_free(struct server *server)
 
 	if (!s)
 		return;
+	sessions_stop(server);
 	HASH_ITER (hh, s->known, k, next)
 		forget(s, k);
 	free(s->looks);

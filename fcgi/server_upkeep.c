@@ -122,6 +122,8 @@ static void upkeep_done(struct loop_mail *mail)
 		journal_own_commit(hub_journal(server->hub));
 	if (!more)
 		pass_over(u);
+	if (server->draining)
+		return;
 	loop_timer_set(server->loop, &u->timer,
 		       u->stepped_ns + (more ? PAUSE_NS : PASS_NS));
 }
@@ -183,6 +185,7 @@ void upkeep_free(struct server *server)
 {
 	if (!server->upkeep)
 		return;
+	upkeep_stop(server);
 	retention_free(server->upkeep->retention);
 	free(server->upkeep);
 }
