@@ -300,7 +300,7 @@ build/faults/shim.so: tests/faults/shim.c
 WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi apache-fcgid \
 	lighttpd-procs
 SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
-	rest_create rest_errors rest_list snapshot stream stream_end \
+	rest_create rest_errors rest_list sandbox snapshot stream stream_end \
 	stream_host stream_poll stream_text
 
 check-servers: $(OUT)/belfry ## the tests that make sense there, per web server

@@ -39,6 +39,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "lib/buf.h"
 #include "lib/log.h"
 
 /* The sanitizers make processes and read memory of their own. */
@@ -146,6 +147,7 @@ static const uint16_t refused[] = {
 #define RETURN(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (value))
 #define ERRNO(code)   (SECCOMP_RET_ERRNO | (code))
 #define X32_BIT	      0x40000000u
+#define SOCKET_TYPE   0xfu /* the rest is SOCK_CLOEXEC, SOCK_NONBLOCK */
 
 static int filter_calls(void)
 {
@@ -183,10 +185,14 @@ static int filter_calls(void)
 	code[n++] = IS(S_IFIFO, 0, 1);
 	code[n++] = RETURN(SECCOMP_RET_ALLOW);
 	code[n++] = RETURN(ERRNO(EPERM));
-	/* Only to this machine: the log, systemd. */
-	code[n++] = IS(SYS_socket, 0, 4);
+	/* Datagrams to this machine: the log, systemd.  No connection: there is
+	 * many a program behind such a socket that does what it is told. */
+	code[n++] = IS(SYS_socket, 0, 7);
 	code[n++] = LOAD(args[0]);
-	code[n++] = IS(AF_UNIX, 0, 1);
+	code[n++] = IS(AF_UNIX, 0, 4);
+	code[n++] = LOAD(args[1]);
+	code[n++] = AND(SOCKET_TYPE);
+	code[n++] = IS(SOCK_DGRAM, 0, 1);
 	code[n++] = RETURN(SECCOMP_RET_ALLOW);
 	code[n++] = RETURN(ERRNO(EPERM));
 	code[n++] = RETURN(SECCOMP_RET_ALLOW);
@@ -229,19 +235,23 @@ static void allow(int ruleset, const char *path, uint64_t access)
 	close(fd);
 }
 
-/* The folder above the file's folder, or the nearest that is there. */
+/* The folder above the file's folder, or the nearest that is there; in `path`,
+ * which is the file before. */
+static const char *folder_around(char *path)
+{
+	char *at = dirname(dirname(path));
+
+	while (at[0] == '/' && at[1] && faccessat(AT_FDCWD, at, F_OK, 0) != 0)
+		at = dirname(at);
+	return at;
+}
+
 static void allow_around(int ruleset, const char *file, uint64_t access)
 {
 	char path[PATH_MAX];
-	char *at = path;
 
-	if (!file || snprintf(path, sizeof(path), "%s", file) >= PATH_MAX)
-		return;
-	at = dirname(dirname(path));
-	while (access && at[0] == '/' && at[1] &&
-	       faccessat(AT_FDCWD, at, F_OK, 0) != 0)
-		at = dirname(at);
-	allow(ruleset, at, access);
+	if (file && snprintf(path, sizeof(path), "%s", file) < PATH_MAX)
+		allow(ruleset, folder_around(path), access);
 }
 
 /* As it is written, and where its links lead now. */
@@ -332,12 +342,20 @@ static int restrict_files(const struct config *config, int listen_fd)
 static void tell(const struct config *config, const char *files,
 		 const char *calls)
 {
+	char path[PATH_MAX], text[LOG_TEXT_BYTES];
+	const char *below = "/"; /* where it may open files */
+
+	if (strncmp(files, "on", 2) == 0 &&
+	    (realpath(config->database, path) ||
+	     snprintf(path, sizeof(path), "%s", config->database) < PATH_MAX))
+		below = folder_around(path);
+	log_text(text, span_of(below));
 	if (config->host == CONFIG_HOST_ANY)
-		log_info("sandbox", "landlock=\"%s\" seccomp=\"%s\"", files,
-			 calls);
+		log_info("sandbox", "landlock=\"%s\" files=%s seccomp=\"%s\"",
+			 files, text, calls);
 	else
-		log_debug("sandbox", "landlock=\"%s\" seccomp=\"%s\"", files,
-			  calls);
+		log_debug("sandbox", "landlock=\"%s\" files=%s seccomp=\"%s\"",
+			  files, text, calls);
 }
 
 void sandbox_enter(const struct config *config, int listen_fd)

@@ -128,6 +128,8 @@ describe('security', () => {
 			return;
 		}
 		assert.equal(line.fields.seccomp, 'on');
+		if (/^on/.test(line.fields.landlock))
+			assert.equal(line.fields.files, path.dirname(path.dirname(fs.realpathSync(server.db))));
 		const tasks = fs.readdirSync(`/proc/${pid}/task`);
 		assert.ok(tasks.length > 1);
 		for (const task of tasks) {

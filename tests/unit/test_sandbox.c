@@ -132,8 +132,14 @@ static int try_network(struct fixture *f)
 		return 2;
 	if (!REFUSED(socket(AF_NETLINK, SOCK_RAW, 0), EPERM))
 		return 3;
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	return fd < 0 ? 4 : 0;
+	/* The web server's other programs, the machine's daemons. */
+	if (!REFUSED(socket(AF_UNIX, SOCK_STREAM, 0), EPERM))
+		return 4;
+	if (!REFUSED(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), EPERM))
+		return 5;
+	/* The log. */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? 6 : 0;
 }
 
 static int try_files(struct fixture *f)
