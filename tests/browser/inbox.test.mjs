@@ -547,6 +547,7 @@ test('inbox: the keyboard is enough, and the focus is never lost', async () => {
 		});
 	await tab.item('two').getByRole('button', { name: 'Delete' }).focus();
 	await tab.page.keyboard.press('Enter');
+	await tab.until((now) => now.items.length === 2);
 	await agrees(tab, 'alice');
 	assert.equal(await focus(), 'Delete: one');
 	await tab.page.keyboard.press('Enter');
@@ -562,7 +563,7 @@ test('inbox: the keyboard is enough, and the focus is never lost', async () => {
 	assert.equal(await focus(), 'Mark unread: three');
 	await tab.item('three').getByRole('button', { name: 'Delete' }).focus();
 	await server.sql('DELETE FROM notifications;');
-	await agrees(tab, 'alice');
+	await tab.until((now) => now.items.length === 0);
 	assert.equal(
 		await tab.page.evaluate(() => document.activeElement.localName), 'h2',
 	);

@@ -4,12 +4,12 @@
 
 import type { Headers } from './http.js';
 import type { Link, Sharing } from './link.js';
-import {
-	initialState, reduce, unknownRead, view, type Action, type Filter,
-	type Note,
-} from './model.js';
+import type { Action } from './model.js';
 import type { Wish } from './pending.js';
 import type { HttpError, Request } from './rest.js';
+import {
+	initialState, unknownRead, view, type Filter, type Note,
+} from './state.js';
 import type {
 	ConnectionStatus, Count, Frame, FrameData, Notification, Page, Start,
 	StatusInfo, WireNotification,
@@ -114,6 +114,7 @@ export interface Notifications extends Snapshot {
 export function createNotifications(options: Options = {}): Notifications {
 	const handlers: { [E in Told]?: Set<(data: never) => void> } = {};
 	const asked = new WeakSet<Note>(); // of those with an unknown read state
+	let engine: typeof import('./engine.js') | undefined;
 	let state = initialState();
 	let status: StatusInfo = {
 		status: 'connecting', retryAt: null, reason: null,
@@ -174,10 +175,9 @@ export function createNotifications(options: Options = {}): Notifications {
 	}
 
 	// What speaks to the server is loaded when there is something to say.
-	const request: Request = async (...what) => {
-		const { createRequest } = await import('./engine.js');
-		return createRequest(options)(...what);
-	};
+	const load = async () => (engine ??= await import('./engine.js'));
+	const request: Request = async (...what) =>
+		(await load()).createRequest(options)(...what);
 
 	function say(name: ConnectionStatus, reason: string | null = null) {
 		setStatus({ status: name, retryAt: null, reason });
@@ -187,8 +187,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		const mine = ++run;
 		say('connecting');
 		try {
-			const { createLink } = await import('./engine.js');
-			const made = await createLink({
+			const made = await (await load()).createLink({
 				...options,
 				snapshot: refresh,
 				onFrame: takeFrame,
@@ -223,6 +222,8 @@ export function createNotifications(options: Options = {}): Notifications {
 	) {
 		const key = ++keys;
 
+		if (!engine)
+			await load();
 		dispatch({ type: 'ask', key });
 		try {
 			const answer = await send();
@@ -241,6 +242,8 @@ export function createNotifications(options: Options = {}): Notifications {
 	) {
 		const key = ++keys;
 
+		if (!engine)
+			await load();
 		dispatch({ type: 'begin', op: { ...wish, key } });
 		try {
 			await request(method, `/${path}`, body);
@@ -273,10 +276,12 @@ export function createNotifications(options: Options = {}): Notifications {
 
 	// ---- the model
 
+	// What happens, happens when the engine is there.
+
 	// The stream was first: the frames that wait are older than what comes now.
 	function dispatch(action: Action) {
 		flush();
-		state = reduce(state, action);
+		state = engine!.reduce(state, action);
 		changed();
 	}
 
@@ -296,7 +301,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		const before = state.notes;
 		const taken = frames;
 		frames = [];
-		state = reduce(state, { type: 'frames', frames: taken });
+		state = engine!.reduce(state, { type: 'frames', frames: taken });
 		changed();
 		if (handlers.created) {
 			const fresh = new Set(
@@ -305,9 +310,10 @@ export function createNotifications(options: Options = {}): Notifications {
 						data.notification.id,
 				),
 			);
-			for (const item of getSnapshot().notifications)
-				if (fresh.has(item.id) && !before.has(item.id))
-					emit('created', item);
+			getSnapshot().notifications
+				.filter(({ id }) => fresh.has(id) && !before.has(id))
+				.reverse() // the oldest first
+				.forEach((item) => emit('created', item));
 		}
 		void reload();
 		settleSoon();

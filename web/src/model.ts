@@ -1,5 +1,6 @@
 // The inbox as one pure reducer: reduce(state, action) gives the next state and
-// changes nothing else. Whatever is shown is derived by view(state).
+// changes nothing else. What is shown of a state is in state.ts; this is loaded
+// with what speaks to the server, as nothing happens before.
 //
 // News comes by several ways that may overtake each other: frames of the
 // stream, answers to lists, answers to one's own requests. What decides is the
@@ -10,49 +11,11 @@
 // One's own changes are an overlay over what the server has said: pending.ts.
 
 import { later, newer } from './eventid.js';
-import {
-	isEcho, isSettled, overlay, type Pending, type Wish,
-} from './pending.js';
+import { isEcho, isSettled, type Pending, type Wish } from './pending.js';
+import type { Asked, Key, Note, State } from './state.js';
 import type {
-	Change, Connected, Count, Frame, Notification, Page, WireNotification,
+	Change, Connected, Count, Frame, Page, WireNotification,
 } from './types.js';
-
-export interface Note {
-	notification: WireNotification;
-	textAt: string;
-	read: boolean;
-	/** "0": only the server knows whether it is read. */
-	readFrom: string;
-}
-
-type Key = number | string;
-type Asked = { head: string; turn: number };
-type Heard = { at: string; gone?: true; read?: boolean };
-
-export interface State {
-	/** A first page has arrived. */
-	loaded: boolean;
-	/** A reset has come: ask for the first page. */
-	needsReload: boolean;
-	/** Newest event of the stream. */
-	head: string;
-	/** Newest event id seen anywhere. */
-	newest: string;
-	/** Of which the first page is. */
-	listed: string;
-	notes: Map<number, Note>;
-	/** What was said of unknown ones while an answer is awaited. */
-	heard: Map<number, Heard>;
-	allRead: { through: number; at: string };
-	unread: { count: number; at: string; sure: boolean };
-	/** Where the next older page starts. */
-	next: string | null;
-	/** All ids from here up are loaded. */
-	floor: number;
-	asking: Map<Key, Asked>;
-	pending: Pending[];
-	turn: number;
-}
 
 export type Action =
 	| { type: 'frames'; frames: Frame[] }
@@ -67,25 +30,6 @@ export type Action =
 	| { type: 'done'; key: Key }
 	| { type: 'failed'; key: Key };
 
-export function initialState(): State {
-	return {
-		loaded: false,
-		needsReload: false,
-		head: '0',
-		newest: '0',
-		listed: '0',
-		notes: new Map(),
-		heard: new Map(),
-		allRead: { through: 0, at: '0' },
-		unread: { count: 0, at: '0', sure: true },
-		next: null,
-		floor: Infinity,
-		asking: new Map(),
-		pending: [],
-		turn: 0,
-	};
-}
-
 export function reduce(state: State, action: Action): State {
 	const draft: State = {
 		...state,
@@ -96,9 +40,29 @@ export function reduce(state: State, action: Action): State {
 	};
 	apply(draft, action);
 	keep(draft, (op) => !isSettled(draft, op));
-	if (draft.asking.size === 0)
+	// While an answer is awaited, what it will be held against stays.
+	if (draft.asking.size === 0) {
 		draft.heard.clear();
+		trim(draft);
+	}
 	return draft;
+}
+
+// A stream has no end: the oldest go, as if their page had not been asked for.
+// Many at a time, as who asks for that page wants the cursor to stand still.
+function trim(draft: State) {
+	const { notes, paged, keep } = draft;
+
+	if (notes.size < paged + 2 * keep)
+		return;
+	const ids = [...notes.keys()].sort((a, b) => b - a);
+	for (const id of ids.splice(paged + keep))
+		notes.delete(id);
+	const lowest = ids.at(-1)!;
+	if (lowest > draft.floor) {
+		draft.floor = lowest;
+		draft.next = String(lowest);
+	}
 }
 
 function keep(draft: State, which: (op: Pending) => boolean) {
@@ -189,7 +153,8 @@ function takeChange(draft: State, at: string, data: Change) {
 
 // A broadcast comes without `readAt`. One that is known keeps its read state, a
 // created one is unread (or under the watermark), and an updated one that is
-// not known has a state only the server knows: readFrom "0" asks for it.
+// not known has a state only the server knows: readFrom "0" asks for it. One of
+// a page that is not loaded comes with that page.
 function putStreamed(
 	draft: State, notification: WireNotification, created: boolean, at: string,
 ) {
@@ -198,6 +163,8 @@ function putStreamed(
 
 	if (known && !newer(at, known.textAt))
 		return;
+	if (!known && !created && id < draft.floor && !draft.asking.size)
+		return countBy(draft, null, at);
 	let { read, readFrom } = known ?? {
 		read: id <= draft.allRead.through,
 		readFrom: created ? at : '0',
@@ -314,6 +281,7 @@ function takeList(draft: State, page: Page, older: boolean, asked: Asked) {
 	for (const notification of page.notifications)
 		putListed(draft, notification, at);
 	draft.next = page.next;
+	draft.paged = (older ? draft.paged : 0) + page.notifications.length;
 	draft.floor = bottom;
 	draft.newest = later(at, draft.newest);
 	takeCount(draft, page);
@@ -351,63 +319,4 @@ function putListed(draft: State, notification: WireNotification, at: string) {
 	if (id <= draft.allRead.through)
 		hear(true, draft.allRead.at);
 	draft.notes.set(id, note);
-}
-
-// ---- what is to be shown
-
-// What has not changed is the same object as before.
-const shown = [
-	new WeakMap<WireNotification, Notification>(),
-	new WeakMap<WireNotification, Notification>(),
-];
-
-function show(notification: WireNotification, read: boolean): Notification {
-	const known = shown[+read]!;
-	let item = known.get(notification);
-
-	if (!item)
-		known.set(notification, (item = { ...notification, read }));
-	return item;
-}
-
-export interface Filter {
-	/** Only notifications of these types; `unreadCount` is of what is loaded. */
-	types?: readonly string[];
-	/** Only those of this priority or a higher one; likewise. */
-	minPriority?: number;
-}
-
-/** The list, newest first, and the number of unread ones. */
-export function view(
-	{ notes, pending, unread }: State,
-	{ types, minPriority }: Filter,
-) {
-	const list: Notification[] = [];
-	let change = 0;
-
-	for (const note of notes.values()) {
-		const { notification } = note;
-		const { type, priority } = notification;
-		const read = overlay(pending, note);
-		// Updates come whatever the filter of the stream is.
-		if (!(read === null || priority < minPriority! ||
-		      types?.includes(type) === false))
-			list.push(show(notification, read));
-		change += +(read === false) - +!note.read;
-	}
-	list.sort((a, b) => b.id - a.id);
-	return {
-		list,
-		unreadCount:
-			types || minPriority || pending.some((op) => op.kind === 'all-read')
-			? list.filter((item) => !item.read).length
-			: Math.max(0, unread.count + change),
-	};
-}
-
-/** Those of which only the server knows whether they are read. */
-export function unknownRead({ needsReload, notes }: State): Note[] {
-	return [...notes.values()].filter(
-		(note) => !needsReload && note.readFrom === '0',
-	);
 }

@@ -4,7 +4,7 @@
 // was asked for after it decides.
 
 import { newer } from './eventid.js';
-import type { Note, State } from './model.js';
+import type { Note, State } from './state.js';
 import type { Change } from './types.js';
 
 export type Wish =
@@ -49,18 +49,4 @@ export function isSettled({ notes, unread }: State, op: Pending) {
 		newer(unread.at, op.since) &&
 		![...notes].some(([id, note]) => id <= op.through && stands(note))
 	);
-}
-
-/** Whether it is read, or null for one that is being deleted. */
-export function overlay(pending: Pending[], note: Note) {
-	const { id } = note.notification;
-	let { read } = note;
-
-	for (const op of pending)
-		if (op.kind === 'all-read' ? id <= op.through : op.id === id) {
-			if (op.kind === 'deleted')
-				return null;
-			read = op.kind !== 'unread';
-		}
-	return read;
 }

@@ -7,12 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 
 import { newer } from '../src/eventid.js';
-import {
-	initialState,
-	reduce,
-	unknownRead,
-	view,
-} from '../src/model.js';
+import { reduce } from '../src/model.js';
+import { initialState, unknownRead, view } from '../src/state.js';
 
 const note = (id, more = {}) => ({
 	id,
@@ -478,22 +474,62 @@ test('model: after a reset the count is open until something tells it', () => {
 test('model: the read state of an unknown broadcast is asked for', () => {
 	const state = play([
 		...loaded('10', [note(9)], { next: '9', unreadCount: 1 }),
-		updated('11', shared(3)),
+		updated('11', shared(13)),
 	]);
-	assert.deepEqual(unknownRead(state).map((one) => one.notification.id), [3]);
+	assert.deepEqual(unknownRead(state).map((one) => one.notification.id), [13]);
 	const settled = play(
 		[
 			ask('one'),
 			{
 				type: 'one',
 				key: 'one',
-				notification: note(3, { broadcast: true, ...READ }),
+				notification: note(13, { broadcast: true, ...READ }),
 			},
 		],
 		state,
 	);
 	assert.deepEqual(unknownRead(settled), []);
-	assert.equal(shown(settled), '9* 3 (1)');
+	assert.equal(shown(settled), '13 9* (1)');
+});
+
+test('model: what is changed on a page that is not loaded comes with it', () => {
+	const begin = loaded('10', [note(9)], { next: '9', unreadCount: 4 });
+	const state = play([...begin, updated('11', shared(3))]);
+	assert.equal(shown(state), '9* (4)');
+	assert.equal(state.unread.sure, false);
+	assert.deepEqual(unknownRead(state), []);
+	// Unless that page may be on its way, without the change.
+	const asked = play([...begin, ask('page'), updated('11', note(3, { title: 'new' }))]);
+	const paged = play(
+		[answer('page', list('10', [note(3)], { unreadCount: 4 }), '9')], asked,
+	);
+	assert.equal(paged.notes.get(3).notification.title, 'new');
+});
+
+test('model: of an endless stream the newest stay, and the rest can be had', () => {
+	const one = (id) => note(id);
+	let state = play(
+		loaded('10', [one(9), one(8)], { next: '8', unreadCount: 8 }),
+		initialState(3),
+	);
+	for (let id = 10; id < 1000; id++) {
+		state = play([created(String(id + 1), one(id))], state);
+		assert.ok(state.notes.size < 8);
+		assert.equal(view(state, {}).unreadCount, id - 1);
+	}
+	const { floor, next } = state;
+	assert.equal(next, String(floor));
+	assert.equal(Math.min(...state.notes.keys()), floor);
+	const page = list('1000', [one(floor - 1), one(floor - 2)], {
+		next: String(floor - 2), unreadCount: 998,
+	});
+	const older = play([ask('page'), answer('page', page, next)], state);
+	assert.equal(older.notes.size, state.notes.size + 2);
+	// What is awaited is held against all that was heard.
+	let waiting = play([ask('list')], state);
+	for (let id = 1000; id < 1020; id++)
+		waiting = play([created(String(id + 1), one(id))], waiting);
+	assert.equal(waiting.notes.size, state.notes.size + 20);
 });
 
 test('model: event ids compare as numbers of any length', () => {
@@ -625,7 +661,6 @@ class Tables {
 
 // A client whose requests take as long as it pleases chance.
 class Client {
-	state = initialState();
 	cursor = 0;
 	waiting = []; // { steps: functions that remain }
 	keys = 0;
@@ -633,6 +668,8 @@ class Client {
 	constructor(tables, random) {
 		this.tables = tables;
 		this.random = random;
+		// Every third one lets go of what it need not have.
+		this.state = initialState(random(3) ? 1000 : 2);
 	}
 
 	apply(action) {

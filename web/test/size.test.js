@@ -36,7 +36,7 @@ test.each([
 	['index', 3.5, []],
 	...ADAPTERS.map((name) => [name, 1.2, [...PEERS, './index.js']]),
 	['bell', 6, ['./index.js']],
-	['engine', 4.5, []],
+	['engine', 6.5, []],
 	['fetch-stream', 2, []],
 	['shared-worker', 4, []],
 	['service-worker', 1.5, []],

@@ -212,6 +212,16 @@ test('store: on() tells of what comes, and new ones once', async () => {
 	expect(told.slice(2)).toEqual(['created', 'created', 'new y false']);
 });
 
+test('store: what comes in one go is told in its order', async () => {
+	const told: string[] = [];
+	store.on('created', ({ title }) => told.push(title));
+	await connected();
+	for (const title of ['a', 'b', 'c'])
+		server.create({ title });
+	await until(() => told.length === 3);
+	expect(told).toEqual(['a', 'b', 'c']);
+});
+
 test('store: refused, it stops and says so', async () => {
 	server.answers.set('GET ', 401);
 	store.subscribe(() => {});

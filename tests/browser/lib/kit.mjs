@@ -74,8 +74,8 @@ export async function inEach(browsers, server, body) {
 		browsers.map(async (browser, i) => {
 			const user = ['alice', 'bob'][i];
 			const proxy = await Proxy.open(new URL(server.origin).port);
-			const profile = await browser.profile();
 			const tabs = [];
+			let profile;
 			const open = async (options) => {
 				tabs.push(
 					await Tab.open(profile, server, user, options, proxy.origin),
@@ -86,6 +86,7 @@ export async function inEach(browsers, server, body) {
 				poll(`${count} streams in ${browser.name}`, () =>
 					proxy.streams === count);
 			try {
+				profile = await browser.profile();
 				await body({
 					name: browser.name, browser, profile, open, user, proxy,
 					streams, tabs, together,
@@ -93,10 +94,11 @@ export async function inEach(browsers, server, body) {
 			} catch (error) {
 				// The other one waits for nobody any more.
 				for (const { reject } of waiting) reject(error);
+				for (const tab of tabs) error.message += `\n${await tab.how()}`;
 				throw error;
 			} finally {
 				for (const tab of tabs.splice(0)) await tab.close();
-				await profile.close();
+				await profile?.close();
 				await proxy.close();
 			}
 		}),
@@ -123,6 +125,24 @@ export class Tab {
 
 	ask(what, more) {
 		return this.page.evaluate(what, more);
+	}
+
+	// For a test that has failed: what the store says, if the page still speaks.
+	how() {
+		const asked = this.ask(() => {
+			const { connectionStatus, reason, retryAt, notifications } =
+				window.store;
+			const wait = retryAt && retryAt - Date.now();
+			return JSON.stringify({
+				connectionStatus, reason, wait,
+				titles: notifications.slice(0, 3).map(({ title }) => title),
+			});
+		}).catch(String);
+		return Promise.race([
+			asked,
+			new Promise((resolve) =>
+				setTimeout(resolve, 5000, 'the page does not answer')),
+		]);
 	}
 
 	titles() {
