@@ -278,7 +278,7 @@ static void allow_database(int ruleset, const char *file, uint64_t access)
 	free(real);
 }
 
-/* `belfry serve` removes its socket at the end. */
+/* `belfry serve` locks the folder of its socket, and removes it at the end. */
 static void allow_socket(int ruleset, int listen_fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNSPEC};
@@ -291,7 +291,8 @@ static void allow_socket(int ruleset, int listen_fd)
 	    address.sun_family != AF_UNIX || address.sun_path[0] != '/')
 		return;
 	snprintf(path, sizeof(path), "%s", address.sun_path);
-	allow(ruleset, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
+	allow(ruleset, dirname(path),
+	      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 }
 
 /* The kernel's version, or -1. */

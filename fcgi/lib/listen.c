@@ -241,7 +241,9 @@ static int in_use(const struct listen_address *a, struct err *err)
 		       listen_text(a, text));
 }
 
-/* 0: the name is free. */
+/* 0: the name is free.  Who asks with a datagram socket is told that the one
+ * there is of another type, or that there is none: nobody has to accept a
+ * connection, and our sandbox, which allows none, allows this. */
 static int remove_stale(const struct listen_address *a, struct err *err)
 {
 	const char *path = as_unix(a)->sun_path;
@@ -255,13 +257,13 @@ static int remove_stale(const struct listen_address *a, struct err *err)
 			       "%s: expected a socket or nothing, found "
 			       "another kind of file",
 			       path);
-	fd = new_socket(a, err);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -1;
+		return err_set_errno(err, "socket");
 	rc = connect(fd, to_bind(a), a->size);
 	error = errno;
 	close(fd);
-	if (rc == 0 || error == EAGAIN) /* its queue may be full */
+	if (rc == 0 || error == EPROTOTYPE)
 		return in_use(a, err);
 	if (error != ECONNREFUSED) {
 		errno = error;
