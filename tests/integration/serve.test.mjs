@@ -26,7 +26,8 @@ const UNAVAILABLE = 69;
 const CONFIG = 78;
 
 const dir = temporaryFolder();
-const db = path.join(dir, 'data/belfry.db');
+// What the sandbox allows is below dir/var: the sockets lie elsewhere.
+const db = path.join(dir, 'var/data/belfry.db');
 const children = new Set();
 const env = {
 	...Object.fromEntries(
