@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <utlist.h>
 
+#include "config.h"
 #include "hub_internal.h"
 
 static struct span id_of(const struct user *user)
@@ -25,6 +26,12 @@ static void end_marked(struct hub *hub, struct user *user)
 
 void hub_share_evict(struct hub *hub, struct user *user)
 {
+	/* Counting over all processes looks at every place, and this one is
+	 * asked with each stream that opens.  Who joins meanwhile counts ours
+	 * when its own stream opens. */
+	if (user->count <= hub->config->max_streams_per_user &&
+	    !registry_has_others(hub->registry))
+		return;
 	registry_evict(hub->registry, id_of(user));
 	end_marked(hub, user);
 }

@@ -67,16 +67,24 @@ void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state)
 			: hub_stream_events(s));
 }
 
+/* The sum over all processes costs 10 µs with 10,000 streams. */
+static unsigned total(const struct hub *hub)
+{
+	return registry_has_others(hub->registry)
+		   ? registry_streams(hub->registry)
+		   : hub->count;
+}
+
 void hub_tell(const struct hub *hub, const struct stream *s, const char *what)
 {
 	char name[LOG_TEXT_BYTES];
 
 	if (!log_enabled(LOG_LEVEL_INFO))
-		return; /* the sum costs 10 µs with 10,000 streams */
+		return;
 	utf8_line(name, sizeof(name),
 		  (struct span){s->user->id, s->user->id_len});
 	log_info("[SSE]", "User %s %s. Total connections: %u", name, what,
-		 registry_streams(hub->registry));
+		 total(hub));
 }
 
 static void forget_stream(struct loop_deferred *deferred)

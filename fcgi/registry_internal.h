@@ -58,7 +58,9 @@ struct registry_map {
 	struct mapfile *file; /* NULL: memory of our own */
 	struct registry_layout *data;
 	unsigned self; /* our index in processes */
-	int wake_fd;   /* our FIFO, or -1 */
+	/* Below are, as far as this process knows, no free places. */
+	atomic_uint free_from;
+	int wake_fd; /* our FIFO, or -1 */
 };
 
 struct registry {
