@@ -359,7 +359,7 @@ check-integration: build/bench/load
 
 # ---- browser kit: see web/README.md ----
 
-.PHONY: check-web
+.PHONY: check-web pictures
 check-web: web/dist/stamp ## the browser kit: its types and its tests
 	@status=0; \
 	scripts/run-tests one $(OUT)/web-types \
@@ -380,6 +380,9 @@ web/dist/stamp: $(wildcard web/src/*.ts web/src/vendor/*) web/tsconfig.json \
 
 # tests/browser/kit.test.mjs
 check-browser: web/dist/stamp
+
+pictures: $(OUT)/belfry web/dist/stamp ## docs/inbox*.png and docs/phone*.png
+	$(Q)node tests/browser/pictures.mjs
 
 # ---- end of browser kit ----
 
