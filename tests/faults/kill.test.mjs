@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { alive, poll } from '../integration/lib/harness.mjs';
-import { LONG, below, fault, pause } from './lib/scene.mjs';
+import { LONG, below, fault, faultInLanes, pause } from './lib/scene.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS || (LONG ? 500 : 20));
 
@@ -13,13 +13,13 @@ const ROUNDS = Number(process.env.ROUNDS || (LONG ? 500 : 20));
 const share = (part) => Math.round(ROUNDS * part);
 
 test(`the responder is killed ${share(0.4)} times`, () =>
-	fault(
+	faultInLanes(
 		'kill -9 responder',
-		{},
-		async (scene) => {
+		share(0.4),
+		async (scene, rounds) => {
 			scene.write();
 			scene.write({ options: { synchronous: 'FULL' } });
-			for (; scene.rounds < share(0.4); scene.rounds++) {
+			for (; scene.rounds < rounds; scene.rounds++) {
 				await scene.server.healthy();
 				await scene.writes(below(100));
 				await pause(below(50));
@@ -30,12 +30,12 @@ test(`the responder is killed ${share(0.4)} times`, () =>
 	));
 
 test(`the web server is killed ${share(0.2)} times`, () =>
-	fault(
+	faultInLanes(
 		'kill -9 web server',
-		{},
-		async (scene) => {
+		share(0.2),
+		async (scene, rounds) => {
 			scene.write();
-			for (; scene.rounds < share(0.2); scene.rounds++) {
+			for (; scene.rounds < rounds; scene.rounds++) {
 				await scene.writes(below(100));
 				await scene.killWebServer();
 			}

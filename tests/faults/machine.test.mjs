@@ -6,8 +6,7 @@ import fs from 'node:fs';
 import { after, before, test } from 'node:test';
 
 import { poll, run, temporaryFolder } from '../integration/lib/harness.mjs';
-import { parentOf } from '../integration/lib/process.mjs';
-import { LONG, below, fault, pause } from './lib/scene.mjs';
+import { LONG, below, fault, pause, webServer } from './lib/scene.mjs';
 import { Shim } from './lib/shim.mjs';
 
 const ROUNDS = LONG ? 10 : 1;
@@ -110,13 +109,13 @@ test('the web server sleeps', () =>
 		scene.write({ batch: 20 });
 		for (; scene.rounds < (LONG ? 2 : 1); scene.rounds++) {
 			await scene.writes(below(100));
-			const pid = parentOf(await server.responderPid());
-			process.kill(pid, 'SIGSTOP');
+			const pids = await webServer(server);
+			for (const pid of pids) process.kill(pid, 'SIGSTOP');
 			try {
 				await pause(LONG ? 60_000 : 5_000);
 				await scene.writes(10);
 			} finally {
-				process.kill(pid, 'SIGCONT');
+				for (const pid of pids) process.kill(pid, 'SIGCONT');
 			}
 			await scene.writes(below(100));
 		}

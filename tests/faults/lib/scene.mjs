@@ -5,18 +5,26 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { ROOT, alive, poll, startServer } from '../../integration/lib/harness.mjs';
-import { parentOf } from '../../integration/lib/process.mjs';
+import { executable, parentOf } from '../../integration/lib/process.mjs';
 import { Writer, quote } from '../../integration/lib/writer.mjs';
 import { Reader } from './reader.mjs';
 import { Witness } from './witness.mjs';
 
 export const LONG = process.env.FAULTS === 'long';
 const STREAMS = LONG ? 1000 : 200;
+const LANES = LONG ? 4 : 2;
 const STREAMS_PER_USER = 4;
 const TABLE = path.join(ROOT, 'build/faults/table.jsonl');
 
 export const below = (n) => Math.floor(Math.random() * n);
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// All processes of the web server: lighttpd has workers where one process may not
+// open enough descriptors, and it is they who have the streams.
+export async function webServer(server) {
+	const program = executable(parentOf(await server.responderPid()));
+	return server.pids.filter((pid) => executable(pid) === program);
+}
 
 // Writes steadily, mostly new rows; goes on after errors, with a new process
 // after the end of the old one.
@@ -164,13 +172,13 @@ class Scene {
 	// stopped before, so that it hears nothing of the SIGTERM that this leads to.
 	async killWebServer() {
 		const responder = await this.server.responderPid();
-		const pid = parentOf(responder);
-		process.kill(pid, 'SIGSTOP');
+		const pids = await webServer(this.server);
+		for (const pid of pids) process.kill(pid, 'SIGSTOP');
 		this.server.child.kill('SIGHUP');
 		if (below(2)) process.kill(responder, 'SIGKILL');
-		process.kill(pid, 'SIGKILL');
+		for (const pid of pids) process.kill(pid, 'SIGKILL');
 		this.killed++;
-		await poll('the web server to be gone', () => !alive(pid));
+		await poll('the web server to be gone', () => !pids.some(alive));
 		await this.server.healthy();
 	}
 
@@ -230,4 +238,21 @@ export async function fault(name, options, act, expect) {
 		await scene.drop();
 		throw error;
 	}
+}
+
+// The same in several places at once, each with its share of rounds and streams:
+// what takes long in a round is that a web server waits before it starts the
+// responder again.  act(scene, rounds), for the rounds of one lane.
+export async function faultInLanes(name, rounds, act, expect) {
+	const each = Math.ceil(rounds / LANES);
+	await Promise.all(
+		Array.from({ length: LANES }, (_, lane) =>
+			fault(
+				name,
+				{ streams: STREAMS / LANES },
+				(scene) => act(scene, Math.min(each, rounds - lane * each)),
+				expect,
+			),
+		),
+	);
 }

@@ -338,10 +338,18 @@ class Server {
 	}
 
 	async healthy() {
-		await poll('healthz', async () => {
-			const answer = await this.request('GET', '/healthz').catch(() => null);
-			return answer?.status === 200;
-		});
+		let last;
+		await poll(
+			'healthz',
+			async () => {
+				last = await this.request('GET', '/healthz').catch((error) => error);
+				return last.status === 200;
+			},
+			() =>
+				`it says: ${last.status ?? last.message}; there are: ` +
+				`${this.responders}; the log:\n` +
+				this.log().split('\n').slice(-40).join('\n'),
+		);
 	}
 
 	// Counts by what rows were found, as the responder tells on SIGUSR1.
