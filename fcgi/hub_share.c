@@ -36,20 +36,20 @@ void hub_share_evict(struct hub *hub, struct user *user)
 	end_marked(hub, user);
 }
 
-static void wake(struct hub *hub)
+static void wake(struct hub *hub, bool late)
 {
 	struct user *user, *next;
 
 	if (registry_take_wake(hub->registry))
 		HASH_ITER (hh, hub->users, user, next)
 			end_marked(hub, user);
-	journal_woken(hub->journal);
+	journal_woken(hub->journal, late);
 }
 
 static void wake_ready(struct loop_io *io, uint32_t events)
 {
 	(void)events;
-	wake(CONTAINER_OF(io, struct hub, wake_io));
+	wake(CONTAINER_OF(io, struct hub, wake_io), false);
 }
 
 static void watch_fifo(struct hub *hub)
@@ -93,7 +93,7 @@ void hub_share_tick(struct hub *hub)
 	watch_fifo(hub);
 	/* Its byte may have been lost. */
 	if (registry_woken(hub->registry))
-		wake(hub);
+		wake(hub, true);
 	keep_places(hub);
 }
 

@@ -324,10 +324,10 @@ void journal_own_commit(struct journal *j)
 	wake(j, JOURNAL_BY_OWN);
 }
 
-void journal_woken(struct journal *j)
+void journal_woken(struct journal *j, bool late)
 {
 	j->check_identity = true;
-	wake(j, JOURNAL_BY_WATCHER);
+	wake(j, late ? JOURNAL_BY_TICK : JOURNAL_BY_WATCHER);
 }
 
 /* ---- reading ---- */

@@ -134,8 +134,9 @@ void journal_return(struct journal *j, struct db *db, bool same);
 bool journal_shrink(struct journal *j);
 /* One of our own workers committed. */
 void journal_own_commit(struct journal *j);
-/* The process that watches says that there is something for us. */
-void journal_woken(struct journal *j);
+/* The process that watches says that there is something for us.  `late`: it was
+ * only a tick that has shown it. */
+void journal_woken(struct journal *j, bool late);
 /* This process is the one that watches (and keeps house) for all. */
 bool journal_is_watcher(const struct journal *j);
 /* Rows found so far, by cause. */
