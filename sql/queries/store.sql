@@ -149,12 +149,14 @@ WHERE n.id = :id
 -- name: store_find_dedupe
 SELECT id FROM notifications WHERE user_id = :user AND dedupe_key = :key
 
--- A taken dedupe key drops the row without an error (a trigger).
+-- A taken dedupe key drops the row without an error (a trigger).  The defaults
+-- are given: putting a NULL right afterwards is an UPDATE with all its triggers,
+-- which costs as much again as the INSERT.
 -- name: store_insert
 INSERT INTO notifications(user_id, type, title, body, data, link, priority,
                           expires_at, dedupe_key)
-VALUES (:user, :type, :title, :body, :data, :link, :priority, :expires_at,
-        :dedupe_key)
+VALUES (:user, coalesce(:type, 'info'), :title, :body, :data, :link,
+        coalesce(:priority, 3), :expires_at, :dedupe_key)
 
 -- name: store_update
 UPDATE notifications
