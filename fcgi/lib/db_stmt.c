@@ -13,6 +13,13 @@
 
 /* ---- transactions ---- */
 
+static int run_named(struct db *db, enum db_query query, struct err *err)
+{
+	struct db_stmt *s;
+
+	return db_query(db, query, &s, err) < 0 ? -1 : db_run(s, err);
+}
+
 int db_begin_at(struct db *db, bool write, const char *file, int line,
 		struct err *err)
 {
@@ -23,7 +30,7 @@ int db_begin_at(struct db *db, bool write, const char *file, int line,
 			file, line, db->opener_file, db->opener_line);
 		abort();
 	}
-	if (db_exec(db, write ? "BEGIN IMMEDIATE" : "BEGIN", err) < 0)
+	if (run_named(db, write ? DB_BEGIN_WRITE : DB_BEGIN_READ, err) < 0)
 		return -1;
 	db->opener_file = file;
 	db->opener_line = line;
@@ -32,7 +39,7 @@ int db_begin_at(struct db *db, bool write, const char *file, int line,
 
 int db_commit(struct db *db, struct err *err)
 {
-	int result = db_exec(db, "COMMIT", err);
+	int result = run_named(db, DB_COMMIT, err);
 
 	if (result < 0)
 		db_rollback(db);
@@ -42,27 +49,32 @@ int db_commit(struct db *db, struct err *err)
 
 void db_rollback(struct db *db)
 {
+	struct err err;
+
 	/* SQLite may have rolled back by itself (disk full, I/O error). */
 	if (!sqlite3_get_autocommit(db->handle))
-		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+		run_named(db, DB_ROLLBACK, &err);
 	db->opener_file = NULL;
 }
 
 int db_savepoint(struct db *db, struct err *err)
 {
-	return db_exec(db, "SAVEPOINT part", err);
+	return run_named(db, DB_SAVEPOINT, err);
 }
 
 int db_release(struct db *db, struct err *err)
 {
-	return db_exec(db, "RELEASE part", err);
+	return run_named(db, DB_RELEASE, err);
 }
 
 void db_rollback_to_savepoint(struct db *db)
 {
+	struct err err;
+
 	/* Nothing to do where SQLite has rolled back everything. */
-	if (!sqlite3_get_autocommit(db->handle))
-		db_exec(db, "ROLLBACK TO part; RELEASE part", NULL);
+	if (!sqlite3_get_autocommit(db->handle) &&
+	    run_named(db, DB_ROLLBACK_TO, &err) == 0)
+		db_release(db, &err);
 }
 
 /* ---- statements ---- */
