@@ -210,7 +210,6 @@ async function measure(o) {
 			cpu: `${os.cpus().length} × ${os.cpus()[0].model}`,
 			kernel: `${os.type()} ${os.release()}`,
 			memoryMib: Math.round(os.totalmem() / 2 ** 20),
-			descriptors: 20000,
 		},
 		servers: servers.map(({ name, title, description }) => ({
 			name,

@@ -1,4 +1,5 @@
-// Plots as SVG, by hand: bars, and distributions on a logarithmic axis.
+// Plots as SVG, by hand: bars, distributions on a logarithmic axis, and how many
+// came when.
 
 import { short } from './report.mjs';
 
@@ -90,6 +91,36 @@ export function distribution(title, lines) {
 	return frame(720, 360, title, body);
 }
 
+// How many came when: a storm is as good as it is spread.
+export function arrivals(title, { label, colour, histogram }) {
+	const most = Math.max(...histogram.buckets.map(([ms]) => ms));
+	const step = [250, 500, 1000, 2500].find((s) => most / s < 46) ?? 5000;
+	const bins = new Array(Math.ceil(most / step)).fill(0);
+	for (const [ms, n] of histogram.buckets)
+		bins[Math.min(bins.length - 1, Math.floor(ms / step))] += n;
+	const highest = Math.max(...bins);
+	const width = 600 / bins.length;
+	const bottom = PLOT.top + PLOT.height;
+	const body = bins.map((n, i) => {
+		const height = (n / highest) * PLOT.height;
+		return `<rect x="${(PLOT.left + i * width).toFixed(1)}" y="${(bottom - height).toFixed(1)}" width="${(width - 1).toFixed(1)}" height="${height.toFixed(1)}" fill="${colour}"/>`;
+	});
+	for (let ms = 0; ms <= most; ms += Math.max(step, 1000)) {
+		const x = (PLOT.left + (ms / step) * width).toFixed(1);
+		body.push(
+			`<text x="${x}" y="${bottom + 16}" text-anchor="middle">${ms / 1000} s</text>`,
+		);
+	}
+	body.push(
+		`<text x="${PLOT.left - 6}" y="${PLOT.top + 4}" text-anchor="end">${short(highest)}</text>`,
+		`<text x="${PLOT.left - 6}" y="${bottom}" text-anchor="end">0</text>`,
+	);
+	body.push(
+		`<text x="${PLOT.left + 300}" y="${bottom + 32}" text-anchor="middle">${escape(label)}: clients back, per ${step} ms</text>`,
+	);
+	return frame(720, 380, title, body);
+}
+
 const titleOf = (data, name) => data.servers.find((s) => s.name === name).title;
 
 function bars(data, summary, scenario, key) {
@@ -122,7 +153,7 @@ function distributions(data, scenario, key) {
 		const mine = runs.filter((run) => run.way === runs[0].way);
 		mine.sort((a, b) => a.report[key].p99Ms - b.report[key].p99Ms);
 		const histogram = mine[mine.length >> 1].report[key];
-		return [{ label: title, colour: COLOURS[name], histogram }];
+		return [{ name, label: title, colour: COLOURS[name], histogram }];
 	});
 }
 
@@ -147,6 +178,12 @@ export function plots(data, summary) {
 					lines,
 				);
 		}
+		const storm = scenario.metrics.some((m) => m.key === 'backP99Ms');
+		for (const line of storm ? distributions(data, scenario, 'back') : [])
+			files[`${scenario.id}-${line.name}-arrivals.svg`] = arrivals(
+				scenario.title,
+				line,
+			);
 	}
 	return files;
 }

@@ -71,6 +71,7 @@ export function summarize(data, scenarios) {
 
 export function short(value) {
 	if (value === undefined || value === null) return '–';
+	if (Math.abs(value) >= 999500) return `${(value / 1e6).toPrecision(3)} M`;
 	if (Math.abs(value) >= 10000) return `${(value / 1000).toPrecision(3)} k`;
 	if (Math.abs(value) >= 100) return String(Math.round(value));
 	return String(Number(value.toPrecision(2 + (Math.abs(value) >= 10))));
