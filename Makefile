@@ -563,8 +563,9 @@ dist-static: ## one file for hosts where nothing can be installed
 		awk '{ printf "  %-8s%s: %.1f MB\n", "DIST", "build/dist/" $$2, $$1 / 1e6 }'
 
 # In a copy, so that nothing is left in the sources.
-deb: web/dist/stamp ## a Debian package, in build/dist
-	@scripts/deps build deb
+deb: ## a Debian package, in build/dist
+	@scripts/deps build kit deb
+	@$(MAKE) $(SUB) web/dist/stamp
 	$(Q)rm -rf build/deb
 	$(Q)install -d build/deb/belfry-$(VERSION) build/dist
 	$(Q)tar -cf - --exclude=./build --exclude=.git --exclude=node_modules . | \
