@@ -80,6 +80,7 @@ struct auth_host_look {
 	const char *secret, *user;
 	int64_t good_until_ms;
 	bool over; /* out */
+	void *of;  /* the caller's */
 };
 /* Looks at those that are due, in one short read; if none is, not at all.  -1:
  * ERR_BUSY or another; what is not said to be over is as it was. */

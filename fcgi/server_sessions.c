@@ -7,6 +7,7 @@
  * application never meets us at its locks.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "api.h"
@@ -19,9 +20,12 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
+/* By secret and user: a session may have changed hands while streams of both
+ * are there, and it is the former one's that has to be found over. */
 struct known {
-	UT_hash_handle hh; /* by secret */
-	char *secret, *user;
+	UT_hash_handle hh;
+	char *key; /* the secret, NUL, the user */
+	const char *secret, *user;
 	int64_t good_until_ms;
 	bool streams; /* still */
 };
@@ -41,9 +45,18 @@ struct sessions {
 static void forget(struct sessions *s, struct known *k)
 {
 	HASH_DEL(s->known, k);
-	free(k->secret);
-	free(k->user);
+	free(k->key);
 	free(k);
+}
+
+static char *make_key(struct span secret, struct span user, size_t *len)
+{
+	char *key = mem_new(secret.len + 1 + user.len + 1);
+
+	memcpy(key, secret.data, secret.len);
+	memcpy(key + secret.len + 1, user.data, user.len);
+	*len = secret.len + 1 + user.len;
+	return key;
 }
 
 /* ---- in a worker ---- */
@@ -73,11 +86,8 @@ static void look_done(struct loop_mail *mail)
 	s->looking = false;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct auth_host_look *look = &s->looks[i];
-		struct known *k;
+		struct known *k = look->of;
 
-		HASH_FIND_STR(s->known, look->secret, k);
-		if (!k)
-			continue;
 		k->good_until_ms = look->good_until_ms;
 		if (!look->over)
 			continue;
@@ -91,17 +101,18 @@ static void note(void *context, struct span secret, struct span user)
 {
 	struct sessions *s = context;
 	struct known *k;
+	size_t len;
+	char *key = make_key(secret, user, &len);
 
-	HASH_FIND(hh, s->known, secret.data, secret.len, k);
-	if (k && !span_equal_text(user, k->user)) {
-		forget(s, k); /* it changed hands */
-		k = NULL;
-	}
-	if (!k) {
+	HASH_FIND(hh, s->known, key, len, k);
+	if (k) {
+		free(key);
+	} else {
 		k = mem_new(sizeof(*k));
-		k->secret = span_dup(secret);
-		k->user = span_dup(user);
-		HASH_ADD_KEYPTR(hh, s->known, k->secret, secret.len, k);
+		k->key = key;
+		k->secret = key;
+		k->user = key + secret.len + 1;
+		HASH_ADD_KEYPTR(hh, s->known, k->key, len, k);
 	}
 	k->streams = true;
 }
@@ -128,7 +139,7 @@ static void look_again(struct loop_timer *timer)
 		}
 		s->looks = mem_grow(s->looks, s->count + 1, sizeof(*s->looks));
 		s->looks[s->count++] = (struct auth_host_look){
-		    k->secret, k->user, k->good_until_ms, false};
+		    k->secret, k->user, k->good_until_ms, false, k};
 	}
 	if (!s->count)
 		return;

@@ -74,6 +74,26 @@ describe("the host application's own sessions", () => {
 		reference.close();
 	});
 
+	// A browser whose login became another one keeps its token in some
+	// applications, and both streams of it are there for a while.
+	test('that change hands end the streams of who had them', async () => {
+		await sqlite(
+			host,
+			`INSERT INTO session VALUES ('t-shared', 'dora', 32503680000000);`,
+		);
+		const first = await server.openStream(cookie('t-shared'));
+		await sqlite(
+			host,
+			`UPDATE session SET userId = 'emil' WHERE token = 't-shared';`,
+		);
+		const second = await server.openStream(cookie('t-shared'));
+		await second.waitFor(() => second.events.length >= 4);
+		assert.equal(first.ended, true, 'after three heartbeats');
+		assertClose(first.events.at(-1), 'session');
+		assert.equal(second.ended, false);
+		second.close();
+	});
+
 	test('a lock on their database signs nobody out', async () => {
 		const stream = await server.openStream(cookie('t-carol'));
 		const lock = new Writer(host);

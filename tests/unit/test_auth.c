@@ -550,8 +550,8 @@ static void a_host_file_that_did_not_change_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
 	struct auth_host_file file = {0};
-	struct auth_host_look looks[] = {{"t-alice", "alice", 0, false},
-					 {"t-soon", "alice", 0, false}};
+	struct auth_host_look looks[] = {{"t-alice", "alice", 0, false, NULL},
+					 {"t-soon", "alice", 0, false, NULL}};
 	struct db *writer;
 
 	host(f, true);
@@ -594,7 +594,7 @@ static void a_query_with_a_clock_of_its_own_is_asked_each_time(void **state)
 	    ":now_ms AND datetime('now') > '2000'";
 	struct fixture *f = *state;
 	struct auth_host_file file = {0};
-	struct auth_host_look look = {"t-alice", "alice", 0, false};
+	struct auth_host_look look = {"t-alice", "alice", 0, false, NULL};
 
 	host(f, true);
 	f->config.session_query = query;
