@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/crypto.h"
 #include "lib/err.h"
@@ -105,9 +104,7 @@ static void renew(struct registry *r, struct registry_map *old)
 		return;
 	/* Streams of ours find out in registry_keep. */
 	take_up(r, map ? map : registry_map_private());
-	if (old->wake_fd >= 0)
-		close(old->wake_fd);
-	old->wake_fd = -1;
+	registry_map_abandon(old);
 }
 
 void registry_tick(struct registry *r)

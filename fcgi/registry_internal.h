@@ -83,6 +83,9 @@ void registry_wake_process(struct registry *r, struct registry_map *map,
 struct registry_map *registry_map_open(struct registry *r, struct err *err);
 struct registry_map *registry_map_private(void);
 void registry_map_leave(struct registry_map *map);
+/* Another one takes its place.  Nothing of ours stays in it, as its folder may
+ * only have been moved away for a moment. */
+void registry_map_abandon(struct registry_map *map);
 void registry_map_free(struct registry_map *map);
 /* Says who we are, again where that was overwritten. */
 void registry_introduce(struct registry_map *map);

@@ -166,10 +166,20 @@ static int take_number(struct registry_map *map)
 	return -1;
 }
 
+/* Whoever had our number, or we ourselves, before. */
+static void clear_number(struct registry_map *map)
+{
+	bool *mine = mem_array(REGISTRY_PROCESSES, sizeof(*mine));
+
+	mine[map->self] = true;
+	free_places(map->data, mine);
+	free(mine);
+	registry_map_leave(map);
+}
+
 struct registry_map *registry_map_open(struct registry *r, struct err *err)
 {
 	struct registry_map *map = mem_new(sizeof(*map));
-	bool *mine;
 
 	map->wake_fd = -1;
 	if (mapfile_open(&map->file, r->database, &registry_form, MAPFILE_SHARE,
@@ -181,13 +191,8 @@ struct registry_map *registry_map_open(struct registry *r, struct err *err)
 			REGISTRY_PROCESSES);
 		goto fail;
 	}
-	if (atomic_load(&map->data->processes[map->self].pid)) {
-		mine = mem_array(REGISTRY_PROCESSES, sizeof(*mine));
-		mine[map->self] = true;
-		free_places(map->data, mine);
-		free(mine);
-		atomic_store(&map->data->processes[map->self].pid, 0);
-	}
+	if (atomic_load(&map->data->processes[map->self].pid))
+		clear_number(map);
 	map->wake_fd = make_fifo(r, map->self);
 	registry_introduce(map);
 	return map;
@@ -212,6 +217,17 @@ void registry_map_leave(struct registry_map *map)
 
 	atomic_store(&self->watcher, 0);
 	atomic_store(&self->pid, 0);
+}
+
+void registry_map_abandon(struct registry_map *map)
+{
+	if (map->wake_fd >= 0)
+		close(map->wake_fd);
+	map->wake_fd = -1;
+	if (!map->file)
+		return;
+	clear_number(map);
+	mapfile_unlock(map->file, map->self);
 }
 
 void registry_map_free(struct registry_map *map)

@@ -379,6 +379,38 @@ static void test_a_file_that_is_lost(void **state)
 	assert_int_equal(place.claim, 0);
 }
 
+/* The folder is moved away and back: the file is the one that it was, and what
+ * we had left in it must not count for alive. */
+static void test_a_file_that_comes_back(void **state)
+{
+	struct place *p = *state;
+	struct registry_survey survey;
+	struct registry_place place, more[STREAMS];
+	char folder[128], away[160];
+	int n = 0;
+
+	snprintf(folder, sizeof(folder), "%s-belfry.d", p->database);
+	snprintf(away, sizeof(away), "%s.away", folder);
+	assert_true(registry_reserve(p->r, SPAN("alice"), &place));
+	assert_int_equal(rename(folder, away), 0);
+	/* Nobody can make another one. */
+	fclose(fopen(folder, "w"));
+	registry_tick(p->r);
+	assert_true(registry_keep(p->r, SPAN("alice"), 1, &place));
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(away, folder), 0);
+	registry_tick(p->r);
+	assert_true(registry_keep(p->r, SPAN("alice"), 1, &place));
+	assert_int_equal(registry_streams(p->r), 1);
+	registry_survey(p->r, &survey);
+	assert_int_equal(survey.process_count, 1);
+	assert_int_equal(survey.streams, 1);
+	registry_survey_fini(&survey);
+	while (n < STREAMS && registry_reserve(p->r, SPAN("bob"), &more[n]))
+		n++;
+	assert_int_equal(n, STREAMS - 1);
+}
+
 static void test_no_file_at_all(void **state)
 {
 	struct place *p = *state;
@@ -410,6 +442,7 @@ int main(void)
 	    TEST(test_only_those_concerned_are_woken),
 	    TEST(test_survey),
 	    TEST(test_a_file_that_is_lost),
+	    TEST(test_a_file_that_comes_back),
 	    TEST(test_no_file_at_all),
 	};
 
