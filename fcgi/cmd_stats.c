@@ -1,131 +1,31 @@
 /*
- * cmd_stats: `belfry stats`: who listens and where the journal stands, once or
- * as a view that stays.
+ * cmd_stats: `belfry stats`: who listens, where the journal stands and how fast
+ * things go, once or as a view that stays.
  *
- * On a terminal the view is redrawn in place, cut to its height; elsewhere each
- * interval is one line, for a log or a pipe.
+ * On a terminal the view is redrawn in place, and goes on when the database is
+ * away, which is when somebody looks; elsewhere each interval is one line, for
+ * a log or a pipe, and what fails ends it.  Between two of them it waits for
+ * signals, so that the terminal is given back however it ends, and a window
+ * that changes is filled at once.
  */
-#include "cmd_internal.h"
+#include "cmd_stats.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd_internal.h"
 #include "config.h"
 #include "lib/clock.h"
 #include "lib/db.h"
 #include "lib/err.h"
-#include "stats.h"
 
-#define NAME_WIDTH	 44
-#define PROCESSES_SHOWN	 8
-#define MS_PER_S	 1000
-#define REDRAW		 "\033[H\033[J" /* from the top, all below is gone */
-#define ROWS_OF_THE_HEAD 6
-#define ROWS_WITHOUT_TTY 100000
-
-struct view {
-	bool json, watch, terminal;
-	int64_t interval_ms;
-	/* what was shown last, for what has come since */
-	int64_t last_seq, last_ms;
-};
-
-static int rows_of_terminal(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
-		return size.ws_row;
-	return 24;
-}
-
-/* Events per second since the last time; below 0: there was none. */
-static double rate_of(const struct view *v, const struct stats *s)
-{
-	int64_t ms = s->now_ms - v->last_ms;
-
-	if (!v->last_ms || ms <= 0)
-		return -1;
-	return (double)(s->head.seq - v->last_seq) * MS_PER_S / (double)ms;
-}
-
-static const char *text_of_rate(char out[static 32], double rate)
-{
-	out[0] = '\0';
-	if (rate >= 0)
-		snprintf(out, 32, ", %.1f per second", rate);
-	return out;
-}
-
-static int print_processes(const struct registry_survey *survey)
-{
-	char time[CLOCK_RFC3339_BYTES];
-	unsigned shown = 0;
-
-	for (; shown < survey->process_count && shown < PROCESSES_SHOWN;
-	     shown++) {
-		const struct registry_peer *p = &survey->processes[shown];
-
-		printf("process   %d: %u streams since %s%s\n", p->pid,
-		       p->streams, clock_rfc3339(time, p->started_at),
-		       p->watcher ? ", watches for all" : "");
-	}
-	if (shown == survey->process_count)
-		return (int)shown;
-	printf("          and %u more\n", survey->process_count - shown);
-	return (int)shown + 1;
-}
-
-static void print_users(const struct registry_survey *survey, int rows)
-{
-	unsigned shown = 0;
-
-	printf("\n%-*s %s\n", NAME_WIDTH, "USER", "STREAMS");
-	for (; shown < survey->user_count && rows > 1; shown++, rows--) {
-		cmd_print_text(span_of(survey->users[shown].name), NAME_WIDTH);
-		printf(" %u\n", survey->users[shown].streams);
-	}
-	if (shown < survey->user_count)
-		printf("and %u more\n", survey->user_count - shown);
-}
-
-static void print_page(const struct view *v, const struct stats *s)
-{
-	int rows =
-	    v->terminal && v->watch ? rows_of_terminal() : ROWS_WITHOUT_TTY;
-	char rate[32], time[CLOCK_RFC3339_BYTES];
-
-	if (v->terminal && v->watch) {
-		fputs(REDRAW, stdout);
-		printf("%s\n", clock_rfc3339(time, s->now_ms));
-		rows--;
-	}
-	printf("streams   %u of %u, of %u users, in %u processes\n",
-	       s->survey.streams, s->max_streams, s->survey.user_count,
-	       s->survey.process_count);
-	printf("journal   last event %" PRId64 "%s; kept after %" PRId64 "\n",
-	       s->head.seq, text_of_rate(rate, rate_of(v, s)), s->head.floor);
-	printf("epoch     %s\n", s->head.epoch);
-	rows -= print_processes(&s->survey);
-	print_users(&s->survey, rows - ROWS_OF_THE_HEAD);
-}
-
-static void print_line(const struct view *v, const struct stats *s)
-{
-	char time[CLOCK_RFC3339_BYTES];
-	double rate = rate_of(v, s);
-
-	printf("%s streams=%u users=%u processes=%u last=%" PRId64,
-	       clock_rfc3339(time, s->now_ms), s->survey.streams,
-	       s->survey.user_count, s->survey.process_count, s->head.seq);
-	if (rate >= 0)
-		printf(" events_per_s=%.1f", rate);
-	putchar('\n');
-}
+#define MS_PER_S  1000
+#define NS_PER_MS 1000000
 
 static void print_json(const struct stats *s)
 {
@@ -138,43 +38,105 @@ static void print_json(const struct stats *s)
 	buf_fini(&json);
 }
 
-static int show(struct view *v, const struct cmd *cmd, struct err *err)
+static void remember(struct stats_view *v, const struct stats_moment *now)
+{
+	if (v->past_count < STATS_WINDOW)
+		v->past_count++;
+	memmove(&v->past[1], &v->past[0],
+		(v->past_count - 1) * sizeof(v->past[0]));
+	v->past[0] = *now;
+}
+
+/* The file under the path may be another one by now. */
+static int read_stats(struct cmd *cmd, struct stats *stats, struct err *err)
 {
 	const struct stats_source source = {.config = cmd->config,
 					    .path = cmd->path};
-	struct stats stats;
 	int result;
 
+	if (cmd->db && db_moved(cmd->db)) {
+		db_close(cmd->db);
+		cmd->db = NULL;
+	}
+	if (!cmd->db && cmd_open_database(cmd, CMD_READ, err) < 0)
+		return -1;
 	if (db_begin_read(cmd->db, err) < 0)
 		return -1;
-	result = stats_read(&stats, &source, cmd->db, err);
+	result = stats_read(stats, &source, cmd->db, err);
 	db_rollback(cmd->db);
-	if (result < 0)
+	return result;
+}
+
+static int show(struct stats_view *v, struct cmd *cmd, struct err *err)
+{
+	struct stats_moment now = {.mono_ns = clock_mono_ns()};
+	struct stats stats;
+
+	if (read_stats(cmd, &stats, err) < 0)
 		return -1;
+	now.seq = stats.head.seq;
+	metrics_look(cmd->path, &now.sample);
 	if (v->json)
 		print_json(&stats);
 	else if (v->watch && !v->terminal)
-		print_line(v, &stats);
+		stats_print_line(v, &stats, &now);
 	else
-		print_page(v, &stats);
-	v->last_seq = stats.head.seq;
-	v->last_ms = stats.now_ms;
+		stats_print_page(v, &stats, &now);
+	remember(v, &now);
 	stats_fini(&stats);
-	if (fflush(stdout) != 0)
-		return err_set_errno(err, "standard output");
 	return 0;
 }
 
-static int show_on(struct view *v, const struct cmd *cmd, struct err *err)
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGWINCH);
+	sigaddset(set, SIGTSTP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+/* False: it is over. */
+static bool wait_for_next(const struct stats_view *v, const sigset_t *signals)
 {
 	const struct timespec pause = {v->interval_ms / MS_PER_S,
 				       (long)(v->interval_ms % MS_PER_S) *
-					   1000000};
+					   NS_PER_MS};
+	int signo = sigtimedwait(signals, NULL, &pause);
 
-	while (show(v, cmd, err) == 0)
-		nanosleep(&pause, NULL);
+	if (signo == SIGTSTP) { /* the shell's, until it says "fg" */
+		if (v->terminal)
+			stats_give_terminal();
+		raise(SIGSTOP);
+		if (v->terminal)
+			stats_take_terminal();
+	}
+	return signo < 0 || signo == SIGWINCH || signo == SIGTSTP;
+}
+
+static int show_on(struct stats_view *v, struct cmd *cmd, struct err *err)
+{
+	sigset_t signals;
+	int result;
+
+	block_signals(&signals);
+	if (v->terminal)
+		stats_take_terminal();
+	do {
+		result = show(v, cmd, err);
+		if (result < 0 && v->terminal) {
+			stats_print_trouble(v, err->message);
+			result = 0;
+		}
+		if (result == 0 && fflush(stdout) != 0)
+			result = err_set_errno(err, "standard output");
+	} while (result == 0 && wait_for_next(v, &signals));
+	if (v->terminal)
+		stats_give_terminal();
 	/* A pipe that nobody reads any more is the end, as with Ctrl-C. */
-	return err->code == ERR_HANGUP ? 0 : -1;
+	return result < 0 && err->code == ERR_HANGUP ? 0 : result;
 }
 
 int cmd_stats(int argc, char **argv, struct err *err)
@@ -188,9 +150,9 @@ int cmd_stats(int argc, char **argv, struct err *err)
 	const struct cmd_syntax syntax = {
 	    "stats", NULL,
 	    "Prints who listens, in which process, and where the journal "
-	    "stands.",
+	    "stands; with --watch also how fast things go.",
 	    options, sizeof(options) / sizeof(options[0])};
-	struct view view = {.json = false};
+	struct stats_view view = {.json = false};
 	struct cmd cmd;
 	int result = cmd_begin(&cmd, &syntax, argc, argv, err);
 
@@ -198,11 +160,14 @@ int cmd_stats(int argc, char **argv, struct err *err)
 		goto out;
 	view.json = json != NULL;
 	view.watch = watch != NULL;
-	view.terminal = isatty(STDOUT_FILENO);
+	view.terminal = view.watch && !view.json && isatty(STDOUT_FILENO);
+	view.colors = view.terminal && !getenv("NO_COLOR");
 	result = cmd_duration("interval", interval ? interval : "1s", 100,
 			      &view.interval_ms, err);
 	if (result == 0)
 		result = cmd_configure(&cmd, err);
+	view.path = cmd.path;
+	/* What is wrong at the start is an error wherever it is shown. */
 	if (result == 0)
 		result = cmd_open_database(&cmd, CMD_READ, err);
 	if (result == 0)

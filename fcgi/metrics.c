@@ -28,6 +28,7 @@ static const int64_t lag_ms[] = {1,   2,   5,	 10,   25,   50,   100,
 #define LAGS (sizeof(lag_ms) / sizeof(lag_ms[0]))
 
 _Static_assert(METRICS <= COUNTERS_MAX, "they have room in the file");
+_Static_assert(METRICS_LAGS == LAGS + 1, "one more for what is above");
 
 struct layout {
 	_Atomic uint64_t counters[COUNTERS_MAX];
@@ -118,6 +119,17 @@ void metrics_free(struct metrics *m)
 	free(m);
 }
 
+/* The file is another one now, or the same: its folder was moved away and back.
+ */
+static void forget_lagging(struct metrics *m)
+{
+	if (m->place == NO_PLACE)
+		return;
+	atomic_store(&atomic_load(&m->data)->lagging[m->place], 0);
+	mapfile_unlock(m->files[m->file_count - 1], m->place);
+	m->place = NO_PLACE;
+}
+
 void metrics_tick(struct metrics *m)
 {
 	struct mapfile *file;
@@ -127,8 +139,8 @@ void metrics_tick(struct metrics *m)
 		return;
 	if (mapfile_open(&file, m->database, &form, MAPFILE_SHARE, NULL) < 0)
 		return; /* the registry says why */
+	forget_lagging(m);
 	m->files[m->file_count++] = file;
-	m->place = NO_PLACE;
 	atomic_store(&m->data, (struct layout *)mapfile_data(file));
 	metrics_lagging(m, 0);
 }
@@ -180,20 +192,75 @@ void metrics_lagging(struct metrics *m, int change)
 		atomic_store(&data_of(m)->lagging[m->place], m->lagging);
 }
 
-static int64_t lagging_of_all(struct metrics *m)
+/* Of all places but `self` whose process lives. */
+static int64_t lagging_of_others(const struct layout *data,
+				 const struct mapfile *file, unsigned self)
 {
-	int64_t sum = m->lagging;
+	int64_t sum = 0;
 
-	if (!m->file_count)
-		return sum;
 	for (unsigned i = 0; i < PLACES; i++) {
-		int64_t n = atomic_load(&data_of(m)->lagging[i]);
+		int64_t n = atomic_load(&data->lagging[i]);
 
-		if (n && i != m->place &&
-		    mapfile_locked(m->files[m->file_count - 1], i))
+		if (n && i != self && mapfile_locked(file, i))
 			sum += n;
 	}
 	return sum;
+}
+
+static int64_t lagging_of_all(struct metrics *m)
+{
+	if (!m->file_count)
+		return m->lagging;
+	return m->lagging + lagging_of_others(data_of(m),
+					      m->files[m->file_count - 1],
+					      m->place);
+}
+
+/* ---- looking on ---- */
+
+void metrics_look(const char *database, struct metrics_sample *out)
+{
+	char *real = realpath(database, NULL);
+	const struct layout *data;
+	struct mapfile *file;
+
+	memset(out, 0, sizeof(*out));
+	if (mapfile_open(&file, real ? real : database, &form, MAPFILE_LOOK,
+			 NULL) == 0) {
+		data = mapfile_data(file);
+		for (int i = 0; i < METRICS; i++)
+			out->counters[i] = atomic_load(&data->counters[i]);
+		for (int i = 0; i < METRICS_LAGS; i++)
+			out->lag[i] = atomic_load(&data->lag[i]);
+		out->lagging = lagging_of_others(data, file, NO_PLACE);
+		mapfile_close(file);
+	}
+	free(real);
+}
+
+/* Less than before: the file was made anew. */
+static uint64_t lag_grown(const struct metrics_sample *before,
+			  const struct metrics_sample *after, size_t i)
+{
+	return after->lag[i] > before->lag[i] ? after->lag[i] - before->lag[i]
+					      : 0;
+}
+
+int64_t metrics_lag_between(const struct metrics_sample *before,
+			    const struct metrics_sample *after, double q)
+{
+	uint64_t count = 0, seen = 0;
+
+	for (size_t i = 0; i <= LAGS; i++)
+		count += lag_grown(before, after, i);
+	if (!count)
+		return -1;
+	for (size_t i = 0; i < LAGS; i++) {
+		seen += lag_grown(before, after, i);
+		if ((double)seen >= q * (double)count)
+			return lag_ms[i];
+	}
+	return INT64_MAX;
 }
 
 /* ---- as text ---- */

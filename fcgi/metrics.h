@@ -78,4 +78,22 @@ void metrics_put(struct metrics *m, struct buf *out);
 void metrics_put_gauge(struct buf *out, const char *name, const char *help,
 		       int64_t value);
 
+/* ---- for who looks on, and counts nothing ---- */
+
+#define METRICS_LAGS 14 /* steps of the histogram, +Inf among them */
+
+struct metrics_sample {
+	uint64_t counters[METRICS];
+	uint64_t lag[METRICS_LAGS]; /* each by itself, not cumulated */
+	int64_t lagging;
+};
+
+/* As they are now; zeros where nobody has counted yet. */
+void metrics_look(const char *database, struct metrics_sample *out);
+/* How long a part `q` of the events between the two took at most, in ms: a step
+ * of the histogram; INT64_MAX: longer than the last of them; -1: there were no
+ * events. */
+int64_t metrics_lag_between(const struct metrics_sample *before,
+			    const struct metrics_sample *after, double q);
+
 #endif

@@ -120,7 +120,7 @@ describe('limits and figures over processes', { concurrency: true }, () => {
 			assert.equal(left.totalConnections, 2);
 			assert.equal(left.processes.length, 2);
 			const table = await group.tool('stats');
-			assert.match(table, /^streams +2 of \d+, of 2 users, in 2 processes$/m);
+			assert.match(table, /^streams +open 2 of \d+  users 2  processes 2  lagging 0$/m);
 			assert.match(table, /^alice +1$/m);
 		}));
 });
