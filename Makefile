@@ -202,7 +202,8 @@ check-parts:
 		|| status=1; \
 	scripts/run-tests one lint $(MAKE) $(SUB) -k lint || status=1; \
 	scripts/run-tests one analyse $(MAKE) $(SUB) -k analyse-quick || status=1; \
-	for part in check-unit fuzz-smoke check-integration check-faults-short \
+	for part in check-unit fuzz-smoke check-integration check-servers \
+		check-faults-short \
 		check-web check-browser check-asan check-tsan; do \
 		$(MAKE) $(SUB) $$part || status=1; \
 	done; exit $$status
@@ -298,7 +299,9 @@ build/faults/shim.so: tests/faults/shim.c
 
 # lighttpd has its turn in check-integration.
 WEB_SERVERS ?= nginx apache-proxy lighttpd-cgi apache-cgi apache-fcgid \
-	lighttpd-procs
+	apache-htaccess lighttpd-procs
+# What takes random steps takes fewer of them here.
+SERVER_ROUNDS ?= 60
 SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
 	rest_create rest_errors rest_list sandbox snapshot stream stream_end \
 	stream_host stream_poll stream_text
@@ -306,7 +309,7 @@ SERVER_TESTS ?= servers isolation-stream replay rest rest_access rest_change \
 check-servers: $(OUT)/belfry ## the tests that make sense there, per web server
 	@scripts/deps servers
 	@status=0; for server in $(WEB_SERVERS); do \
-		BELFRY_TEST_SERVER=$$server \
+		ROUNDS=$(SERVER_ROUNDS) BELFRY_TEST_SERVER=$$server \
 		BELFRY_BIN=$(abspath $(OUT)/belfry) SANITIZER=$(SANITIZER) \
 		scripts/run-tests node $(OUT)/$$server node --test \
 			--test-reporter=spec \

@@ -33,7 +33,7 @@ struct wish {
 	uint64_t cursor; /* up to 19 digits, more than int64_t may hold */
 	bool other_epoch;
 	int64_t min_priority;
-	bool poll;
+	bool poll, poll_asked;
 	char *types;
 	struct registry_place place;
 };
@@ -100,6 +100,7 @@ static int read_wish(const struct api_call *call, const char *epoch,
 	if (poll < 0 || read_cursor(call, wish, err) < 0 ||
 	    read_priority(call, wish, err) < 0)
 		return -1;
+	wish->poll_asked = poll;
 	wish->poll = poll || call->config->stream_mode == STREAM_MODE_POLL;
 	if (api_query(call, "epoch", &wish->text, err) < 0)
 		return -1;
@@ -192,7 +193,10 @@ static void start(struct api_call *call, struct wish *wish,
 	open->checked = head->seq;
 	open->types = wish->types;
 	wish->types = NULL;
-	open->due = !good;
+	/* Who has no cursor and does not know that this is a poll is told both
+	 * at once: what is committed while it waits could not be resumed. */
+	open->due =
+	    !good || (wish->poll && !wish->poll_asked && !wish->has_cursor);
 	answer_stream_head(call->answer);
 	event_put_connected(out, &c);
 	if (!good)

@@ -91,6 +91,8 @@ static void heartbeat(struct hub *hub, struct stream *s)
 		    (enum stream_state)s->state);
 	frame_unref(frame);
 	buf_fini(&event);
+	if (s->poll) /* held back until the end, it would tell nobody */
+		hub_finish_stream(hub, s);
 }
 
 /* The list is in order of silence, so only its head is looked at. */

@@ -28,8 +28,16 @@ apache_check()
 # apache_configure FILE: around this one of apache/.
 apache_configure()
 {
-	local module file=$work/${1##*/}
+	local file=$work/${1##*/}
 	sed -e "s|/api/notifications|$base_path|g" "$root/$1" >"$file"
+	apache_main
+	echo "Include \"$file\"" >>"$work/apache.conf"
+}
+
+# $work/apache.conf without anything of ours.
+apache_main()
+{
+	local module
 	{
 		echo "ServerRoot \"$work\""
 		echo "PidFile \"$work/apache.pid\""
@@ -49,7 +57,6 @@ apache_configure()
 		echo "<Directory \"$docroot\">"
 		echo "	Require all granted"
 		echo "</Directory>"
-		echo "Include \"$file\""
 		if [ -n "$tls" ]; then
 			make_certificate
 			echo "SSLEngine on"

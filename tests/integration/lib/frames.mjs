@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { SERVER } from './servers.mjs';
 import { HANG_MS } from './wait.mjs';
 import { insert } from './writer.mjs';
 
@@ -13,6 +14,12 @@ export function assertClose(event, reason) {
 	assert.equal(event.data.reason, reason);
 	assert.equal(event.retry, event.data.retryAfterMs);
 	assert.equal(event.id, null);
+}
+
+// The session of a stream is over.  Cut in polls, it may be between two of them.
+export function assertSessionOver(stream) {
+	if (SERVER.holdsBack && stream.sliceStatus === 401) return;
+	assertClose(stream.events.at(-1), 'session');
 }
 
 // Rows for the user, without a pause: the stream is never silent.

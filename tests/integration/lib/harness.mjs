@@ -251,7 +251,8 @@ class Server {
 		const headers = this.headersFor(who);
 		if (lastEventId !== undefined && lastEventId !== null)
 			headers['Last-Event-ID'] = String(lastEventId);
-		const stream = new Stream(url, { headers, keepRaw, method });
+		const slices = SERVER.holdsBack && !query?.poll && !query?.ticket;
+		const stream = new Stream(url, { headers, keepRaw, method, slices });
 		this.streams.push(stream);
 		return stream;
 	}
@@ -261,6 +262,14 @@ class Server {
 		const stream = this.stream(options);
 		await stream.connected();
 		return stream;
+	}
+
+	// So many are open, as the tool counts them: of polls, those that wait.
+	async waitForStreams(count) {
+		await poll(`${count} streams`, async () => {
+			const { stdout } = await this.tool('stats', '--json');
+			return JSON.parse(stdout).totalConnections === count;
+		});
 	}
 
 	// A client that reconnects; the cursor goes by header and query in turn.
@@ -495,7 +504,12 @@ export async function startServer({
 	checkDatabase = true,
 } = {}) {
 	const server = new Server({
-		set: { rate_limit: 'off', ...set },
+		// In slices, who waits for what does not come waits for a heartbeat.
+		set: {
+			rate_limit: 'off',
+			...(SERVER.holdsBack ? { heartbeat: '1s' } : {}),
+			...set,
+		},
 		env,
 		args,
 		wrap,

@@ -9,6 +9,8 @@ const fastcgi = {
 	http2Streams: 8, // at a time on one connection, at least
 	http2Exact: true, // and not one more
 	keepsProcesses: false, // a process without a stream waits for another request
+	holdsBack: false, // answers come when they have ended: streams are polls
+	largeBodies: true, // of more than 128 KiB
 };
 
 const apacheProcesses = {
@@ -18,6 +20,7 @@ const apacheProcesses = {
 	locationWith200: false,
 	http2Streams: 6,
 	http2Exact: false,
+	largeBodies: true,
 };
 
 const SERVERS = {
@@ -34,6 +37,12 @@ const SERVERS = {
 	'lighttpd-cgi': { ...fastcgi, oneProcess: false, locationWith200: false },
 	'apache-cgi': apacheProcesses,
 	'apache-fcgid': { ...apacheProcesses, keepsProcesses: true },
+	'apache-htaccess': {
+		...apacheProcesses,
+		keepsProcesses: true,
+		holdsBack: true,
+		largeBodies: false,
+	},
 };
 
 // Any of scripts/serve --server.

@@ -85,7 +85,8 @@ export class FrameParser {
 }
 
 // One connection.  `events` holds the frames; `violations` everything that was
-// not as promised.
+// not as promised.  With `slices`, where the server cuts streams into polls: as
+// many connections as it takes, as EventSource would make them, but at once.
 export class Stream {
 	events = [];
 	violations = [];
@@ -101,10 +102,19 @@ export class Stream {
 	#closing = null;
 	#waiters = new Set();
 	#sawReset = true; // no reset is due
+	#slice = false; // this connection says that it is one
+	sliceStatus = null; // of the last one; `status` is the first one's
 
-	constructor(url, { headers = {}, method = 'GET', keepRaw = false } = {}) {
+	constructor(url, { headers = {}, method = 'GET', ...options } = {}) {
 		this.url = url;
-		this.keepRaw = keepRaw;
+		this.keepRaw = options.keepRaw ?? false;
+		this.slices = options.slices ?? false;
+		this.headersSent = headers;
+		this.method = method;
+		this.#connect();
+	}
+
+	#connect() {
 		this.parser = new FrameParser({
 			onFrame: (frame, raw) => this.#frame(frame, raw),
 			onViolation: (what, raw) =>
@@ -112,12 +122,12 @@ export class Stream {
 					`${what} in ${JSON.stringify(raw.subarray(0, 200).toString())}`,
 				),
 		});
-		this.request = http.request(url, {
-			method,
+		this.request = http.request(this.url, {
+			method: this.method,
 			agent: false,
-			headers: { Accept: 'text/event-stream', ...headers },
+			headers: { Accept: 'text/event-stream', ...this.headersSent },
 		});
-		this.opened = new Promise((resolve) => {
+		const opened = new Promise((resolve) => {
 			this.request.on('response', (response) => {
 				this.#response(response);
 				resolve(this);
@@ -127,13 +137,30 @@ export class Stream {
 				resolve(this);
 			});
 		});
+		this.opened ??= opened;
 		this.request.end();
+	}
+
+	// The response is over: the whole stream, or a slice of it.
+	#over() {
+		if (!this.slices || this.ended || !this.#slice) return this.#end(null);
+		this.#slice = false;
+		this.headersSent = { ...this.headersSent, 'Last-Event-ID': this.cursor };
+		this.#connect();
+	}
+
+	// A slice that goes on where the last one stopped begins with nothing new.
+	#nextSlice({ data }) {
+		this.#slice = data.poll === true;
+		const again = this.slices && this.events.length > 0;
+		return again && data.resumed && data.from === this.cursor;
 	}
 
 	#response(response) {
 		this.response = response;
-		this.status = response.statusCode;
-		this.headers = response.headers;
+		this.sliceStatus = response.statusCode;
+		this.status ??= response.statusCode;
+		this.headers ??= response.headers;
 		const type = response.headers['content-type'] ?? '';
 		this.isStream = type.startsWith('text/event-stream');
 		response.on('data', (chunk) => {
@@ -145,12 +172,14 @@ export class Stream {
 			this.#wake();
 		});
 		response.on('error', (error) => this.#end(error));
-		response.on('close', () => this.#end(null));
+		response.on('close', () => this.#over());
 	}
 
 	#frame(frame, raw) {
 		const bad = (what) =>
 			this.violations.push(`${what}: ${raw.subarray(0, 200)}`);
+		if (frame.event === 'connected' && this.#nextSlice(frame)) return;
+		if (frame.event === 'close') this.#slice = false;
 		if (this.events.at(-1)?.event === 'close') bad('frame after close');
 		if (this.events.length === 0) {
 			const fine =
@@ -165,6 +194,8 @@ export class Stream {
 			// History may have been put back: ids start over from here.
 			this.#lastId = -1n;
 			this.#sawReset = true;
+			// A client that was told takes a new URL.
+			if (frame.data.reason === 'epoch') this.url.searchParams.delete('epoch');
 		}
 		if (frame.id !== null) {
 			const id = BigInt(frame.id);
