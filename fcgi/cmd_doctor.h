@@ -5,6 +5,7 @@
 #ifndef BELFRY_CMD_DOCTOR_H
 #define BELFRY_CMD_DOCTOR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -52,12 +53,18 @@ enum doctor_via {
 	VIA_UNKNOWN,
 	VIA_SERVICE, /* belfry serve */
 	VIA_CHILD,   /* by the web server, as FastCGI */
-	VIA_CGI
+	VIA_CGI,
+	VIA_ACCOUNT /* the same two by belfry.fcgi and .htaccess, as an account
+		       that can do no more has them (make dist-static) */
 };
 
 /* A responder that has this database open, as far as this user may know: its
  * process id, or 0. */
 pid_t doctor_find_responder(const char *real_path, enum doctor_via *via);
+/* The path of this program, or "". */
+void doctor_own_path(char out[static PATH_MAX]);
+/* Is belfry.fcgi beside this program, as in the archive for an account? */
+bool doctor_is_account(void);
 /* The soft limit of descriptors of a process; 0: unknown. */
 uint64_t doctor_descriptors_of(pid_t pid);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "auth.h"
 #include "cmd_internal.h"
@@ -248,11 +249,23 @@ int probe_notify(struct probe *p, const char *title, struct err *err)
 	return db_commit(db, err);
 }
 
+void probe_look(struct probe *p)
+{
+	enum doctor_via via = VIA_UNKNOWN;
+
+	if (p->d->real_path)
+		doctor_find_responder(p->d->real_path, &via);
+	if (via != VIA_UNKNOWN)
+		p->via = via;
+	if (p->via != VIA_SERVICE &&
+	    strncasecmp(p->server, "Apache", strlen("Apache")) == 0 &&
+	    doctor_is_account())
+		p->via = VIA_ACCOUNT;
+}
+
 void probe_advise(struct probe *p, enum doctor_symptom symptom)
 {
-	p->via = VIA_UNKNOWN;
-	if (p->d->real_path)
-		doctor_find_responder(p->d->real_path, &p->via);
+	probe_look(p);
 	doctor_advise(p->d, symptom, p->server, p->via);
 }
 

@@ -49,6 +49,9 @@ int probe_notify(struct probe *p, const char *title, struct err *err);
 /* Ends the credential, and so its streams. */
 int probe_revoke(struct probe *p, struct err *err);
 
+/* How the responder was started, into p->via.  That of CGI can be seen only
+ * while its stream is open; what was seen once is kept. */
+void probe_look(struct probe *p);
 void probe_advise(struct probe *p, enum doctor_symptom symptom);
 int64_t probe_ms(int64_t from_ns, int64_t to_ns);
 

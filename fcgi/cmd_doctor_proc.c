@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define PROC_BYTES 65536
+#define WRAPPER	   "belfry.fcgi"
 
 /* All of /proc/PID/name that fits, NUL-terminated; its length, or -1. */
 static ssize_t read_proc(pid_t pid, const char *name, char *out, size_t size)
@@ -110,4 +111,24 @@ uint64_t doctor_descriptors_of(pid_t pid)
 	    !(line = strstr(text, start)))
 		return 0;
 	return strtoull(line + strlen(start), NULL, 10);
+}
+
+void doctor_own_path(char out[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+}
+
+bool doctor_is_account(void)
+{
+	char path[PATH_MAX + sizeof(WRAPPER)];
+	char *name;
+
+	doctor_own_path(path);
+	name = strrchr(path, '/');
+	if (!name)
+		return false;
+	memcpy(name + 1, WRAPPER, sizeof(WRAPPER));
+	return access(path, F_OK) == 0;
 }

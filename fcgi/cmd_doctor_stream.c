@@ -112,6 +112,7 @@ static bool check_open(struct probe *p, struct probe_greeting *greeting)
 	}
 	came = probe_event(p, "connected", clock_mono_ns() + PROBE_WAIT_NS,
 			   &event);
+	probe_look(p);
 	if (!came && !refused(p)) {
 		/* A slice of poll mode ends, and comes, with the first. */
 		if (p->token_id && probe_notify(p, "open", &err) == 0)
@@ -130,7 +131,11 @@ static bool check_open(struct probe *p, struct probe_greeting *greeting)
 			   p->d->real_path ? p->d->real_path : "expected");
 		return false;
 	}
-	if (greeting->poll) {
+	if (greeting->poll && p->via == VIA_ACCOUNT) {
+		doctor_say(p->d, DOCTOR_OK, "stream",
+			   "poll mode, which is right here: in slices, each of "
+			   "which ends with its first events");
+	} else if (greeting->poll) {
 		doctor_say(p->d, DOCTOR_WARN, "stream",
 			   "poll mode: in slices, each of which ends with its "
 			   "first events");

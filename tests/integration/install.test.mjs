@@ -7,8 +7,10 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
+import { commandsOf, openAccount } from './lib/account.mjs';
+import { readDoctor } from './lib/doctor.mjs';
 import { ROOT, poll, run, temporaryFolder } from './lib/harness.mjs';
 import { params, parse, request } from './lib/fastcgi.mjs';
 import { sqlite } from './lib/process.mjs';
@@ -81,6 +83,7 @@ describe('make install', () => {
 
 describe('make dist-static', () => {
 	const root = path.join(dir, 'chroot');
+	let archive;
 	const chroot =
 		process.getuid() === 0
 			? ['chroot', root]
@@ -91,7 +94,7 @@ describe('make dist-static', () => {
 
 	test('an archive with all that an account needs', async () => {
 		const said = await make('dist-static');
-		const [, archive] = /(build\/dist\/\S+\.tar\.gz): [\d.]+ MB/.exec(said);
+		[, archive] = /(build\/dist\/\S+\.tar\.gz): [\d.]+ MB/.exec(said);
 		const unpacked = path.join(dir, 'unpacked');
 		fs.mkdirSync(unpacked);
 		const tar = await run('tar', ['-xzf', path.join(ROOT, archive), '-C', unpacked]);
@@ -164,5 +167,112 @@ describe('make dist-static', () => {
 			responder.kill('SIGTERM');
 			assert.equal(await ended, 0, log);
 		}
+	});
+
+	// docs/deploy.md, "Shared hosting", as it stands there.
+	describe('an account on shared hosting', () => {
+		// What WordPress puts there: every address that is no file is its own.
+		const THEIRS = `RewriteEngine On
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteRule . /index.html [L]
+`;
+		const FILES =
+			'public_html/.htaccess public_html/belfry.fcgi belfry/belfry.conf';
+		const CONFIG = 78;
+		let account;
+		before(async () => {
+			account = await openAccount();
+			await account.sh(
+				`echo '${THEIRS}' >theirs; cp theirs public_html/.htaccess; echo Theirs >public_html/index.html`,
+			);
+			fs.copyFileSync(
+				path.join(ROOT, archive),
+				path.join(account.home, path.basename(archive)),
+			);
+		});
+		after(() => account?.close());
+
+		const examine = async () =>
+			readDoctor(
+				await account.sh(
+					`belfry/belfry doctor ${account.url} --config belfry/belfry.conf --json`,
+				),
+			);
+
+		test('the recipe', async () => {
+			const commands = commandsOf('shared');
+			assert.match(commands, /http:\/\/localhost\//);
+			const done = await account.sh(
+				commands.replace('http://localhost/', account.url),
+			);
+			assert.equal(done.code, 0, done.stdout + done.stderr + account.log());
+			assert.match(done.stdout, /^ok {4}stream: poll mode, which is right here/m);
+			assert.match(done.stdout, /^ok {4}event: arrives/m);
+			assert.doesNotMatch(done.stdout, /->/);
+			// The site is as it was.
+			const page = await fetch(`${account.url}no/such/page`);
+			assert.equal(await page.text(), 'Theirs\n');
+		});
+
+		// One thing is wrong, and it says which line: of the files that an
+		// account has, and with the paths that are right.
+		for (const [what, wrong, check, line] of [
+			[
+				'CGIPassAuth missing',
+				'sed -i /CGIPassAuth/d public_html/.htaccess',
+				'Authorization',
+				'.htaccess: CGIPassAuth On',
+			],
+			[
+				'the rules after those of others',
+				'cat theirs belfry/.htaccess >public_html/.htaccess',
+				'web server',
+				'.htaccess: RewriteRule … "belfry.fcgi" [END]',
+			],
+			[
+				'a program that is handed out',
+				'sed -i /AddHandler/d public_html/.htaccess',
+				'web server',
+				'.htaccess: AddHandler fcgid-script .fcgi',
+			],
+			[
+				'the wrong configuration',
+				'sed -i s,/belfry.conf,/none.conf, public_html/belfry.fcgi',
+				'web server',
+				'belfry.fcgi: BELFRY_CONFIG=HOME/belfry/belfry.conf',
+			],
+			[
+				'the wrong program',
+				'sed -i "s,^exec .*,exec /none," public_html/belfry.fcgi',
+				'web server',
+				'belfry.fcgi: exec HOME/belfry/belfry',
+			],
+			[
+				'answers that are held back',
+				'echo stream_mode = stream >>belfry/belfry.conf',
+				'stream',
+				'belfry.conf: stream_mode = poll',
+			],
+		])
+			test(what, async () => {
+				const save = 'public_html/.htaccess public_html/belfry.fcgi belfry/belfry.conf';
+				await account.sh(`mkdir good; cp ${FILES} good; ${wrong}`);
+				try {
+					const found = await examine();
+					assert.equal(found.code, CONFIG, found.text);
+					const { result, changes } = found.checks[check];
+					assert.equal(result, 'fail', found.text);
+					const expected = line.replace('HOME', account.home);
+					assert.ok(
+						changes.some((one) => one.startsWith(expected)),
+						found.text,
+					);
+					assert.doesNotMatch(changes.join('\n'), /^apache\/|systemctl/m);
+				} finally {
+					await account.sh(
+						`for file in ${FILES}; do cp good/$\{file##*/} $file; done; rm -r good`,
+					);
+				}
+			});
 	});
 });

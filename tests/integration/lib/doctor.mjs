@@ -13,9 +13,13 @@ const env = Object.fromEntries(
 
 // What it said: {code, checks: {name: {result, detail, changes}}, text}.
 export async function doctor(args, more = {}) {
-	const result = await run(BINARY, ['doctor', '--json', ...args], {
-		env: { ...env, ...more },
-	});
+	return readDoctor(
+		await run(BINARY, ['doctor', '--json', ...args], { env: { ...env, ...more } }),
+	);
+}
+
+// The same of a run elsewhere.
+export function readDoctor(result) {
 	const checks = {};
 	let last = null;
 	for (const line of result.stdout.split('\n').filter(Boolean)) {
