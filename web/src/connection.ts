@@ -19,6 +19,8 @@ import type {
 const BACKOFF_MS = [1000, 2000, 4000, 8000, 16000, 30000];
 const CONNECT_TIMEOUT_MS = 10000;
 const SLICE_MS = 25000; // how long the server holds a poll with nothing due
+// A hub says each step that it takes; the longest is that of a slice.
+const STEP_MS = CONNECT_TIMEOUT_MS + SLICE_MS + 5000;
 const STABLE_MS = 10000;
 const WATCHDOG_HEARTBEATS = 2.5;
 const FRESH_MS = 2000;
@@ -214,7 +216,7 @@ export class Connection {
 				if (info.status === 'error')
 					return this.#refused(info.reason);
 				// Until then its silence means nothing.
-				this.#watch(75000, info.retryAt ?? 0);
+				this.#watch(STEP_MS, info.retryAt ?? 0);
 				onStatus(info);
 			}),
 		});

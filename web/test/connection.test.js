@@ -367,6 +367,26 @@ test('connection: silence of two and a half heartbeats is a dead connection', as
 	assert.equal(statuses.at(-1).reason, 'silence');
 });
 
+test('connection: a hub that waits is waited for, and not for long after', async () => {
+	const opened = [];
+	connection = make({
+		transports: [(request, sink) => {
+			opened.push(sink);
+			return () => {};
+		}],
+		probe: undefined,
+	});
+	connection.start();
+	await settled();
+	opened[0].status({
+		status: 'disconnected', retryAt: Date.now() + 30000, reason: 'lost',
+	});
+	await pass(69000);
+	assert.deepEqual([opened.length, statuses.at(-1).reason], [1, 'lost']);
+	await pass(2000);
+	assert.equal(statuses.at(-1).reason, 'silence');
+});
+
 test('connection: the watchdog goes by the clock, not by its ticks', async () => {
 	(await started()).connect({ heartbeatMs: 30000 });
 	mock.timers.setTime(START + 3_600_000); // asleep: nothing ticked
