@@ -74,6 +74,34 @@ describe("the host application's own sessions", () => {
 		reference.close();
 	});
 
+	// Nobody writes to their table then: only the clock tells.  A ticket's stream
+	// lives as long as the session that issued it.
+	test('end their streams within a heartbeat of their expiry', async () => {
+		const reference = await server.openStream(cookie('t-carol'));
+		const expiresAt = Date.now() + 2500;
+		await sqlite(
+			host,
+			`INSERT INTO session VALUES
+				('t-gina', 'gina', ${expiresAt}), ('t-hugo', 'hugo', ${expiresAt});`,
+		);
+		const made = await server.request('POST', '/ticket', cookie('t-gina'));
+		assert.equal(made.status, 201, made.text);
+		const silent = await server.openStream(cookie('t-gina'));
+		const ticket = await server.openStream({ query: { ticket: made.json.ticket } });
+		const busy = await server.openStream(cookie('t-hugo'));
+		await writeUntilEnded(busy, server.writer(), 'hugo');
+		await Promise.all([silent.end(), ticket.end()]);
+		assert.ok(Date.now() >= expiresAt);
+		assert.ok(busy.notifications.length > 0);
+		for (const stream of [silent, ticket, busy])
+			assertClose(stream.events.at(-1), 'session');
+		const beats = reference.events.filter(
+			(e) => e.event === 'heartbeat' && e.data.timestamp > expiresAt,
+		);
+		assert.ok(beats.length <= 3, `${beats.length} heartbeats later`);
+		reference.close();
+	});
+
 	// A browser whose login became another one keeps its token in some
 	// applications, and both streams of it are there for a while.
 	test('that change hands end the streams of who had them', async () => {
