@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { alive, poll } from '../integration/lib/harness.mjs';
-import { LONG, below, fault, faultInLanes, pause } from './lib/scene.mjs';
+import { LONG, below, fault, faultInLanes, pause, webServer } from './lib/scene.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS || (LONG ? 500 : 20));
 
@@ -17,6 +17,8 @@ test(`the responder is killed ${share(0.4)} times`, () =>
 		'kill -9 responder',
 		share(0.4),
 		async (scene, rounds) => {
+			// No workers, so that it is lighttpd itself that starts it again.
+			assert.equal((await webServer(scene.server)).length, 1);
 			scene.write();
 			scene.write({ options: { synchronous: 'FULL' } });
 			for (; scene.rounds < rounds; scene.rounds++) {
@@ -65,9 +67,8 @@ test(`of three processes the watcher is killed ${WATCHERS} times`, () =>
 		{ streams: LONG ? 400 : 80, set: { max_streams_per_user: '40' } },
 		async (scene) => {
 			const { server } = scene;
-			const options = { set: { max_streams_per_user: '40' } };
-			await scene.beginOther(options);
-			await scene.beginOther(options);
+			await scene.beginOther();
+			await scene.beginOther();
 			scene.write();
 			scene.write({ options: { synchronous: 'FULL' } });
 			const watcher = () =>

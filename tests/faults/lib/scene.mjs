@@ -103,13 +103,14 @@ class Scene {
 	killed = 0;
 	pens = [];
 
-	async begin({ streams = STREAMS, ...options }) {
+	async begin({ streams = STREAMS, set = {}, ...options }) {
 		const users = Array.from(
 			{ length: Math.ceil(streams / STREAMS_PER_USER) },
 			(_, i) => `u${i}`,
 		);
 		this.users = users;
-		this.server = await startServer({ users, ...options });
+		this.set = set;
+		this.server = await startServer({ users, set: this.set, ...options });
 		const secrets = await Promise.all(users.map((u) => this.server.session(u)));
 		this.clients = Array.from({ length: streams }, (_, i) => ({
 			user: users[i % users.length],
@@ -123,8 +124,8 @@ class Scene {
 
 	// One more web server and responder on the same database, with as many
 	// streams of the same users.
-	async beginOther(options) {
-		const server = await startServer({ db: this.server.db, ...options });
+	async beginOther() {
+		const server = await startServer({ db: this.server.db, set: this.set });
 		const witness = new Witness(server, this.clients);
 		this.others.push({ server, witness });
 		await witness.open();

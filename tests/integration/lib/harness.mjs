@@ -63,8 +63,9 @@ class Server {
 		const env = { ...options, ...this.env };
 		const args = ['--server', WEB_SERVER, '--port', '0', '--db', this.db];
 		args.push('--bin', BINARY, '--keep', this.keep, '--log', this.logFile);
-		// So many fit into one lighttpd, whatever the limit of descriptors: of
-		// several, each finds out for itself that a responder is there again.
+		// So many fit into a lighttpd without workers, whatever the limit of
+		// descriptors: of several, each finds out for itself that a responder is
+		// there again, and their parent can miss that one has died.
 		args.push('--streams', '4000');
 		for (const [key, value] of Object.entries(this.set))
 			args.push('--set', `${key}=${value}`);
