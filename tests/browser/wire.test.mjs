@@ -14,14 +14,16 @@ import { openBoth, startKit } from './lib/kit.mjs';
 
 let browsers;
 let pages; // the kit's files, and the cases by their number
+let polls; // how many cases were asked for as slices
 
 before(async () => {
 	pages = http.createServer(({ url }, answer) => {
-		const { pathname } = new URL(url, 'http://host/');
+		const { pathname, searchParams } = new URL(url, 'http://host/');
 		const file = path.join(ROOT, 'web/dist', pathname);
 		const [, at] = /^\/case\/(\d+)$/.exec(pathname) ?? [];
 		const type = at ? 'text/event-stream'
 			: pathname.endsWith('.js') ? 'text/javascript' : 'text/html';
+		if (searchParams.has('poll')) polls++;
 		answer.writeHead(200, { 'Content-Type': type });
 		answer.end(at ? WIRE[at][1] : type === 'text/html' ? '' :
 			fs.readFileSync(file));
@@ -37,7 +39,7 @@ after(async () => {
 });
 
 // In the page: what the kit's transport makes of each case.
-async function readAll([transport, count]) {
+async function readAll([transport, poll, count]) {
 	const kit = await import('/transport.js');
 	const all = [];
 
@@ -48,7 +50,7 @@ async function readAll([transport, count]) {
 			const open = transport === 'native'
 				? kit.nativeTransport(url, false)
 				: kit.fetchTransport(url, 'same-origin');
-			open({ cursor: '0', epoch: null, poll: false, urgent: null }, {
+			open({ cursor: '0', epoch: null, poll, urgent: null }, {
 				frame: (event, id, data) => seen.push([event, id, data ?? null]),
 				end: () => resolve(seen),
 			});
@@ -56,13 +58,19 @@ async function readAll([transport, count]) {
 	return all;
 }
 
-for (const transport of ['native', 'fetch'])
-	test(`wire: every case by ${transport}`, () =>
+for (const [transport, sliced] of [
+	['native', false], ['fetch', false], ['native', true], ['fetch', true],
+])
+	test(`wire: every case by ${transport}${sliced ? ', polling' : ''}`, () =>
 		Promise.all(browsers.map(async (browser) => {
 			const profile = await browser.profile();
 			const page = await profile.newPage();
 			await page.goto(`http://127.0.0.1:${pages.address().port}/`);
-			const all = await page.evaluate(readAll, [transport, WIRE.length]);
+			polls = 0;
+			const all = await page.evaluate(
+				readAll, [transport, sliced, WIRE.length],
+			);
+			assert.equal(polls > 0, sliced);
 			WIRE.forEach(([what, , expected], i) =>
 				assert.deepEqual(
 					all[i],

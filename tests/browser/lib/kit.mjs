@@ -105,14 +105,16 @@ export async function inEach(browsers, server, body) {
 	);
 }
 
-// A tab with the store on it, signed in; `ask` runs in the page.
+// A tab with the store on it, signed in by a cookie, or by `token`; `ask` runs in
+// the page.
 export class Tab {
 	static async open(browser, server, user, options = {}, origin = server.origin) {
 		const page = await browser.newPage();
 		await page.goto(`${origin}/nothing-here`);
-		await page.evaluate((secret) => {
-			document.cookie = `belfry_session=${secret}; path=/; SameSite=Lax`;
-		}, await server.session(user));
+		if (!options.token)
+			await page.evaluate((secret) => {
+				document.cookie = `belfry_session=${secret}; path=/; SameSite=Lax`;
+			}, await server.session(user));
 		const query = new URLSearchParams({ user, ...options });
 		await page.goto(`${origin}/store.html?${query}`);
 		return new Tab(page, browser.name);

@@ -1,6 +1,7 @@
 // A TCP proxy between a browser and the server, for what networks do: refuse,
-// cut, go silent without a word, let answers come late, or twice. And, as an
-// overloaded web server would, answer 503 to everything.
+// cut, go silent without a word, let answers come late, or twice. And for what
+// web servers do: answer 503 to everything when overloaded, hold a stream back
+// until it ends.
 
 import http from 'node:http';
 import net from 'node:net';
@@ -11,6 +12,10 @@ export class Proxy {
 	#late = null; // { asked, answered(), release, released }
 	/** From this cursor on streams begin, whatever the client has seen. */
 	rewind = null;
+	/** Of a stream nothing is passed on before its end. */
+	holdsBack = false;
+	/** What was asked for: the first lines of requests. */
+	asked = [];
 
 	static async open(port) {
 		const proxy = new Proxy();
@@ -85,8 +90,9 @@ export class Proxy {
 	#asked(pair, chunk) {
 		let bytes = chunk;
 
-		if (chunk.includes('GET /api/notifications/stream')) {
-			pair.stream = true;
+		this.asked.push(chunk.toString('latin1').split('\r\n', 1)[0]);
+		pair.stream = chunk.includes('GET /api/notifications/stream');
+		if (pair.stream) {
 			if (this.rewind !== null)
 				bytes = Buffer.from(chunk.toString('latin1').replace(
 					/lastEventId=\d+/, `lastEventId=${this.rewind}`,
@@ -102,6 +108,13 @@ export class Proxy {
 	async #answered(pair, chunk) {
 		const { held } = pair;
 
+		if (this.holdsBack && pair.stream) {
+			pair.kept = Buffer.concat([pair.kept ?? Buffer.alloc(0), chunk]);
+			if (!pair.kept.includes('\r\n0\r\n\r\n')) return;
+			pair.client.write(pair.kept);
+			pair.kept = null;
+			return;
+		}
 		if (held) {
 			held.answered();
 			await held.released;

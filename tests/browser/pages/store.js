@@ -18,8 +18,14 @@ window.store = createNotifications({
 	...(query.has('closeHidden')
 		? { closeHiddenAfterMs: Number(query.get('closeHidden')) } : {}),
 	...(query.has('headers') ? { headers: () => ({}) } : {}),
+	...(query.has('token') ? {
+		headers: () => ({ Authorization: `Bearer ${query.get('token')}` }),
+		tickets: query.has('tickets'),
+	} : {}),
 });
 window.told = [];
+window.statuses = [];
+window.store.on('status', ({ status }) => window.statuses.push(status));
 window.store.on('created', ({ title }) => window.told.push(title));
 if (query.has('desktop')) notifyDesktop(window.store);
 window.store.connect();
