@@ -17,10 +17,11 @@
 
 #define PROBLEM_MAX_BYTES 4096
 
-/* On every answer.  No page of anybody may frame it, embed it, or run what is
- * in it; and a ticket in its URL goes nowhere else. */
+#define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
+/* On every answer but a stream.  No page of anybody may frame it, embed it, or
+ * run what is in it; and a ticket in its URL goes nowhere else. */
 #define SECURITY_HEADERS                                                       \
-	"X-Content-Type-Options: nosniff\r\n"                                  \
+	NOSNIFF                                                                \
 	"Content-Security-Policy: default-src 'none'; "                        \
 	"frame-ancestors 'none'\r\n"                                           \
 	"Cross-Origin-Resource-Policy: same-origin\r\n"                        \
@@ -77,6 +78,8 @@ static void begin_head(struct answer *a, int status)
 	buf_printf(&a->bytes, "Status: %d %s\r\n", status,
 		   answer_reason(status));
 	buf_put(&a->bytes, buf_span(&a->headers));
+	if (a->request_id)
+		buf_printf(&a->bytes, "X-Request-Id: %s\r\n", a->request_id);
 	buf_puts(&a->bytes, SECURITY_HEADERS);
 	if (!has_header(a, "Cache-Control"))
 		buf_puts(&a->bytes, "Cache-Control: no-store\r\n");
@@ -117,16 +120,19 @@ void answer_empty(struct answer *a, int status)
 	buf_puts(&a->bytes, "\r\n");
 }
 
+/* lighttpd keeps 224 bytes for each of these lines as long as the stream is
+ * open, so there is none that says nothing of a stream: a policy for contents
+ * or referrers is one for documents, and a page that embeds a stream gets none
+ * in the first place (api_stream.c). */
 void answer_stream_head(struct answer *a)
 {
 	buf_reset(&a->bytes);
 	a->status = 200;
 	buf_puts(&a->bytes, "Status: 200 OK\r\n");
 	buf_put(&a->bytes, buf_span(&a->headers));
-	buf_puts(&a->bytes,
-		 "Content-Type: text/event-stream; charset=utf-8\r\n"
-		 "Cache-Control: no-store, no-transform\r\n"
-		 "X-Accel-Buffering: no\r\n" SECURITY_HEADERS "\r\n");
+	buf_puts(&a->bytes, "Content-Type: text/event-stream; charset=utf-8\r\n"
+			    "Cache-Control: no-store, no-transform\r\n"
+			    "X-Accel-Buffering: no\r\n" NOSNIFF "\r\n");
 }
 
 /* ---- problems ---- */

@@ -23,6 +23,7 @@ struct answer {
 			       the head is written (CORS, Link, Allow) */
 	struct stream_open *open; /* owned; NULL: bytes are all */
 	int status;		  /* of the head in bytes; 0: none yet */
+	const char *request_id;	  /* borrowed; a header of all but streams */
 	bool wrote;	/* the database was changed: wake the journal */
 	bool head_only; /* HEAD: the head of the same GET, no body */
 };

@@ -249,6 +249,8 @@ static bool refuse_in_band(struct api_call *call, int status,
 	    !call->route || call->route->handler != api_stream || !accept ||
 	    !strstr(accept, "text/event-stream"))
 		return false;
+	if (call->answer->request_id)
+		answer_header(call->answer, "X-Request-Id", call->request_id);
 	answer_stream_head(call->answer);
 	event_put_close(&call->answer->bytes, EVENT_CLOSE_REFUSED, retry_ms);
 	return true;
@@ -288,15 +290,20 @@ void api_call_fail(struct api_call *call, struct err *err)
  * or the client gave, if it is of a form that can stand in a log. */
 static void set_request_id(struct api_exchange *exchange)
 {
+	struct answer *answer = exchange->answer;
 	const char *given =
 	    request_param(exchange->request, "HTTP_X_REQUEST_ID");
 	uint64_t random;
 
+	answer->request_id = exchange->id;
 	if (exchange->id[0])
 		return; /* its second half */
 	if (given && *given && strlen(given) < sizeof(exchange->id) &&
 	    !given[strspn(given, REQUEST_ID_CHARACTERS)]) {
 		strcpy(exchange->id, given);
+		/* Whoever gave one gets it back with a stream, too. */
+		answer->request_id = NULL;
+		answer_header(answer, "X-Request-Id", exchange->id);
 		return;
 	}
 	crypto_random(&random, sizeof(random));
@@ -339,7 +346,6 @@ void api_call_init(struct api_call *call, struct api *api,
 	    .answer = exchange->answer,
 	};
 	call->answer->head_only = is_method(call, "HEAD");
-	answer_header(call->answer, "X-Request-Id", call->request_id);
 	add_cors(call);
 }
 

@@ -238,11 +238,27 @@ static int open_stream(struct api_call *call, struct wish *wish,
 	return 0;
 }
 
+/* What asks this way is an <img> or a <script>: it could read nothing, but a
+ * page of another site might fill up the visitor's max_streams_per_user, or
+ * have the stream in its process. */
+static int check_mode(const struct api_call *call, struct err *err)
+{
+	const char *mode = request_param(call->request, "HTTP_SEC_FETCH_MODE");
+
+	if (!mode || strcmp(mode, "no-cors") != 0)
+		return 0;
+	return err_set(err, ERR_DENIED,
+		       "a stream can't be embedded: expected a request by "
+		       "EventSource or fetch, found Sec-Fetch-Mode: no-cors");
+}
+
 int api_stream(struct api_call *call, struct err *err)
 {
 	struct wish wish = {0};
 	int result;
 
+	if (check_mode(call, err) < 0)
+		return -1;
 	buf_init(&wish.text, API_QUERY_MAX_BYTES);
 	result = open_stream(call, &wish, err);
 	buf_fini(&wish.text);

@@ -154,6 +154,7 @@ describe('metrics', () => {
 			assert.match(answer.headers['x-request-id'], /^[0-9a-f]{16}$/);
 		}
 		const stream = await server.openStream({ user: 'bob', headers: { 'X-Request-Id': 'tab-7' } });
+		assert.equal(stream.headers['x-request-id'], 'tab-7');
 		const line = await poll('stream-open', () => server.logLines('stream-open').find((l) => l.fields.id === 'tab-7'));
 		assert.equal(line.fields.user, 'bob');
 		stream.close();

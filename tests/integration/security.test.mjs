@@ -102,7 +102,6 @@ describe('security', () => {
 			await server.request('GET', '/healthz'),
 			await server.request('GET', '/metrics', { token }),
 			await server.request('POST', '/read-all', { user: 'alice' }),
-			await server.request('HEAD', '/stream', { user: 'alice' }),
 			await server.request('OPTIONS', '', {}),
 			await server.request('GET', '/nowhere'),
 			await server.request('PUT', '', { user: 'alice' }),
@@ -116,6 +115,17 @@ describe('security', () => {
 			assert.match(headers['cache-control'], /no-store|private|no-cache/, what);
 			assert.ok(headers['x-request-id'], what);
 		}
+	});
+
+	// A header of a stream costs lighttpd memory as long as it is open.
+	test('headers of a stream, and who may not embed it', async () => {
+		const { headers } = await server.request('HEAD', '/stream', { user: 'alice' });
+		assert.equal(headers['x-content-type-options'], 'nosniff');
+		assert.equal(headers['cache-control'], 'no-store, no-transform');
+		assert.equal(headers['content-security-policy'], undefined);
+		const ask = (mode) => server.request('HEAD', '/stream', { user: 'alice', headers: { 'Sec-Fetch-Mode': mode } });
+		for (const mode of ['cors', 'same-origin', 'navigate']) assert.equal((await ask(mode)).status, 200, mode);
+		assert.equal((await ask('no-cors')).status, 403);
 	});
 
 	test('the sandbox is on, in every thread', async (t) => {

@@ -240,13 +240,15 @@ static void a_stream_head_is_as_promised(void **state)
 
 	(void)state;
 	answer_init(&a);
+	a.request_id = "one-of-ours";
 	answer_header(&a, "Vary", "Origin");
 	answer_stream_head(&a);
 	assert_bytes(&a, "Status: 200 OK\r\n"
 			 "Vary: Origin\r\n"
 			 "Content-Type: text/event-stream; charset=utf-8\r\n"
 			 "Cache-Control: no-store, no-transform\r\n"
-			 "X-Accel-Buffering: no\r\n" SECURITY "\r\n");
+			 "X-Accel-Buffering: no\r\n"
+			 "X-Content-Type-Options: nosniff\r\n\r\n");
 	answer_fini(&a);
 }
 
