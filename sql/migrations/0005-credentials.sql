@@ -258,6 +258,4 @@ BEGIN
     END;
 END;
 
-PRAGMA user_version = 5;
-
 COMMIT;
