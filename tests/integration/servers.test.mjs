@@ -381,15 +381,6 @@ describe(`${WEB_SERVER} --tls`, () => {
 describe('scripts/serve', () => {
 	const serve = (...args) => run(path.join(ROOT, 'scripts/serve'), args);
 
-	test('an unknown server', async () => {
-		const result = await serve('--server', 'iis');
-		assert.equal(result.code, 64);
-		assert.match(
-			result.stderr,
-			/expected one of: .*apache-cgi, apache-fcgid, apache-htaccess, .*lighttpd-cgi, lighttpd-procs, lighttpd, nginx/,
-		);
-	});
-
 	test('a port in use', async () => {
 		const taken = net.createServer().listen(0, '127.0.0.1');
 		await new Promise((resolve) => taken.on('listening', resolve));

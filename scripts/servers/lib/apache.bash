@@ -5,7 +5,7 @@
 
 . "$root/scripts/servers/lib/common.bash"
 
-apache_modules=/usr/lib/apache2/modules
+apache_modules=${APACHE_MODULES:-/usr/lib/apache2/modules}
 apache_wanted=(mpm_event authz_core mime dir env)
 
 # apache_check MODULE...
