@@ -55,8 +55,9 @@ describe('poll mode, HEAD, tickets', () => {
 		);
 	});
 
-	test('poll: a heartbeat ends it, as it would not be seen before', async () => {
+	test('poll: a heartbeat ends it, as it would not be seen before', async (t) => {
 		const brisk = await startServer({ users: ['alice'], set: { heartbeat: '1s' } });
+		t.after(() => brisk.stop());
 		const stream = brisk.stream({ user: 'alice', query: { poll: '1' } });
 		const last = await stream.end();
 		assert.equal(last.event, 'heartbeat');
@@ -64,14 +65,15 @@ describe('poll mode, HEAD, tickets', () => {
 			stream.events.map((event) => event.event),
 			['connected', 'heartbeat'],
 		);
-		await brisk.stop();
 	});
 
-	test('stream_mode = poll: who has no cursor gets one at once', async () => {
+	test('stream_mode = poll: who has no cursor gets one at once', async (t) => {
 		const polls = await startServer({
 			users: ['alice'],
-			set: { stream_mode: 'poll' },
+			// It wins over that of apache/fcgid.conf.
+			env: { BELFRY_STREAM_MODE: 'poll' },
 		});
+		t.after(() => polls.stop());
 		await polls.sql(insert('alice', 'before'));
 		const first = polls.stream({ user: 'alice' });
 		first.slices = false;
@@ -91,7 +93,6 @@ describe('poll mode, HEAD, tickets', () => {
 		await polls.sql(insert('alice', 'after'));
 		await next.end();
 		assert.equal(next.notifications[0].data.notification.title, 'after');
-		await polls.stop();
 	});
 
 	test('a stream cut in polls loses and repeats nothing', async () => {
