@@ -101,6 +101,8 @@ export class Stream {
 	#lastId = -1n; // highest id so far
 	#closing = null;
 	#waiters = new Set();
+	#haveOpened;
+	opened = new Promise((resolve) => (this.#haveOpened = resolve));
 	#sawReset = true; // no reset is due
 	#slice = false; // this connection says that it is one
 	sliceStatus = null; // of the last one; `status` is the first one's
@@ -127,17 +129,18 @@ export class Stream {
 			agent: false,
 			headers: { Accept: 'text/event-stream', ...this.headersSent },
 		});
-		const opened = new Promise((resolve) => {
-			this.request.on('response', (response) => {
-				this.#response(response);
-				resolve(this);
-			});
-			this.request.on('error', (error) => {
-				this.#end(error);
-				resolve(this);
-			});
+		this.request.on('response', (response) => {
+			this.#response(response);
+			this.#haveOpened(this);
 		});
-		this.opened ??= opened;
+		this.request.on('error', (error) => {
+			// An Apache that ends a process of its own drops connections that
+			// it has just accepted; EventSource comes back.
+			if (this.slices && !this.ended && error.code === 'ECONNRESET')
+				return setTimeout(() => this.ended || this.#connect(), 20);
+			this.#end(error);
+			this.#haveOpened(this);
+		});
 		this.request.end();
 	}
 
