@@ -38,6 +38,19 @@ static bool read_greeting(const struct http_event *event,
 	return true;
 }
 
+static bool is_compressed(struct probe *p)
+{
+	const struct http *h = &p->http;
+
+	if (!*h->encoding || strcasecmp(h->encoding, "identity") == 0)
+		return false;
+	doctor_say(p->d, DOCTOR_FAIL, "stream",
+		   "compressed (%s): an event waits until a block is full",
+		   h->encoding);
+	probe_advise(p, SYMPTOM_COMPRESSED);
+	return true;
+}
+
 /* Nothing has come.  Does it, when the stream ends?  Then it was held back. */
 static void explain_silence(struct probe *p)
 {
@@ -48,6 +61,9 @@ static void explain_silence(struct probe *p)
 	if (p->token_id && probe_revoke(p, &err) == 0)
 		came = probe_event(p, "connected",
 				   clock_mono_ns() + 2 * PROBE_WAIT_NS, &event);
+	/* The head may have come only now. */
+	if (is_compressed(p))
+		return;
 	doctor_say(p->d, DOCTOR_FAIL, "stream", "nothing within 5 s%s",
 		   came ? "; when the stream was ended, all of it came at "
 			  "once: the web server holds it back"
@@ -59,14 +75,8 @@ static bool refused(struct probe *p)
 {
 	const struct http *h = &p->http;
 
-	if (*h->encoding && strcasecmp(h->encoding, "identity") != 0) {
-		doctor_say(p->d, DOCTOR_FAIL, "stream",
-			   "compressed (%s): an event waits until a block is "
-			   "full",
-			   h->encoding);
-		probe_advise(p, SYMPTOM_COMPRESSED);
+	if (is_compressed(p))
 		return true;
-	}
 	if (h->status && h->status != 200) {
 		doctor_say(p->d, DOCTOR_FAIL, "stream", "%s/stream answers %d",
 			   p->base, h->status);

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 
-import { doctor } from './lib/doctor.mjs';
+import { CONFIG, doctor } from './lib/doctor.mjs';
 import {
 	BINARY,
 	run,
@@ -16,7 +16,6 @@ import {
 	temporaryFolder,
 } from './lib/harness.mjs';
 
-const CONFIG = 78;
 const root = process.getuid() === 0;
 const dir = temporaryFolder();
 after(() => fs.rmSync(dir, { recursive: true }));

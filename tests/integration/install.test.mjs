@@ -10,7 +10,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { commandsOf, openAccount } from './lib/account.mjs';
-import { readDoctor } from './lib/doctor.mjs';
+import { CONFIG, readDoctor } from './lib/doctor.mjs';
 import { ROOT, poll, run, temporaryFolder } from './lib/harness.mjs';
 import { params, parse, request } from './lib/fastcgi.mjs';
 import { sqlite } from './lib/process.mjs';
@@ -178,7 +178,6 @@ RewriteRule . /index.html [L]
 `;
 		const FILES =
 			'public_html/.htaccess public_html/belfry.fcgi belfry/belfry.conf';
-		const CONFIG = 78;
 		let account;
 		before(async () => {
 			account = await openAccount();

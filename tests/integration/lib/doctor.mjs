@@ -1,11 +1,15 @@
 // `belfry doctor`, and the web server behind which it looks.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { BINARY, ROOT, run, temporaryFolder } from './harness.mjs';
+import { BINARY, ROOT, run, sqliteRows, temporaryFolder } from './harness.mjs';
 import { waiting } from './wait.mjs';
+
+export const CONFIG = 78; // of sysexits(3): a check failed
+export const QUICKLY = ['--set', 'heartbeat=3s'];
 
 const env = Object.fromEntries(
 	Object.entries(process.env).filter(([name]) => !name.startsWith('BELFRY_')),
@@ -98,4 +102,32 @@ export async function serveEdited(server, { file, edit, args = [] } = {}) {
 			if (code !== 0) throw new Error(`scripts/serve: ${code} ${output}`);
 		},
 	};
+}
+
+// Runs it against `server`; what it made is gone afterwards.
+export async function examine(server, { args = [], serve = [], ...edit }) {
+	const site = await serveEdited(server, { ...edit, args: [...QUICKLY, ...serve] });
+	try {
+		const found = await doctor([site.url, '--db', site.db, ...args]);
+		assert.deepEqual(
+			await sqliteRows(
+				site.db,
+				'SELECT user_id FROM tokens UNION ALL SELECT user_id FROM tickets ' +
+					'UNION ALL SELECT user_id FROM notifications;',
+			),
+			[],
+		);
+		return found;
+	} finally {
+		await site.stop();
+	}
+}
+
+// What comes after `check` is left out, and `lines` are among what it names.
+export function names(found, check, detail, ...lines) {
+	assert.equal(found.code, CONFIG, found.text);
+	assert.equal(found.checks[check]?.result, 'fail', found.text);
+	assert.match(found.checks[check].detail, detail);
+	for (const line of lines)
+		assert.ok(found.checks[check].changes.includes(line), `${line}\n${found.text}`);
 }
