@@ -211,6 +211,7 @@ const char *answer_reason(int status)
 	    {414, "URI Too Long"},
 	    {415, "Unsupported Media Type"},
 	    {429, "Too Many Requests"},
+	    {431, "Request Header Fields Too Large"},
 	    {500, "Internal Server Error"},
 	    {503, "Service Unavailable"},
 	    {507, "Insufficient Storage"},

@@ -91,6 +91,13 @@ static void answered(struct conn *c)
 	loop_post(c->server->loop, &c->mail);
 }
 
+/* Of what is too large here, the body is not. */
+static int status_of_bad(const struct err *err)
+{
+	return err->code == ERR_TOO_LARGE ? 431
+					  : answer_status_of((int)err->code);
+}
+
 static void work(struct job *job, struct api *api)
 {
 	struct conn *c = CONTAINER_OF(job, struct conn, job);
@@ -99,7 +106,7 @@ static void work(struct job *job, struct api *api)
 	answer_init(&c->answer);
 	c->request_id = c->gather.request_id;
 	if (request_parse(&c->request, &c->gather, &err) < 0) {
-		answer_problem(&c->answer, &err);
+		answer_problem_status(&c->answer, status_of_bad(&err), &err);
 		answered(c);
 		return;
 	}

@@ -47,7 +47,7 @@ static void put_length(struct buf *b, size_t n)
 	buf_putc(b, (char)n);
 }
 
-static int put_environment(struct buf *b, struct err *err)
+static void put_environment(struct buf *b)
 {
 	for (char **at = environ; *at; at++) {
 		const char *value = strchr(*at, '=');
@@ -59,11 +59,6 @@ static int put_environment(struct buf *b, struct err *err)
 		buf_append(b, *at, (size_t)(value - *at));
 		buf_puts(b, value + 1);
 	}
-	if (b->overflow)
-		return err_set(err, ERR_TOO_LARGE,
-			       "the environment: expected at most %u bytes",
-			       FCGI_PARAMS_MAX_BYTES);
-	return 0;
 }
 
 /* ---- the body ---- */
@@ -145,7 +140,8 @@ int cgi_gather(struct fcgi_gather *g, size_t body_max_bytes, struct err *err)
 {
 	fcgi_gather_init(g, body_max_bytes);
 	g->request_id = FCGI_NO_RECORDS;
-	if (put_environment(&g->params, err) == 0 && read_body(g, err) == 0)
+	put_environment(&g->params);
+	if (read_body(g, err) == 0)
 		return 0;
 	fcgi_gather_fini(g);
 	return -1;

@@ -106,33 +106,23 @@ static enum fcgi_gathered record_starts(struct fcgi_gather *g, struct err *err)
 	return FCGI_MORE;
 }
 
-static enum fcgi_gathered record_content(struct fcgi_gather *g,
-					 const char *data, size_t n,
-					 struct err *err)
+static void record_content(struct fcgi_gather *g, const char *data, size_t n)
 {
 	if (g->head[1] == TYPE_BEGIN_REQUEST) {
 		memcpy(g->begin + g->begin_len, data, n);
 		g->begin_len = (uint8_t)(g->begin_len + n);
-		return FCGI_MORE;
+		return;
 	}
 	if (!record_is_ours(g))
-		return FCGI_MORE;
-	if (g->head[1] == TYPE_PARAMS && !g->params_done) {
+		return;
+	if (g->head[1] == TYPE_PARAMS && !g->params_done)
 		buf_append(&g->params, data, n);
-		if (g->params.overflow) {
-			err_set(err, ERR_TOO_LARGE,
-				"FastCGI parameters over %u bytes",
-				FCGI_PARAMS_MAX_BYTES);
-			return FCGI_BAD;
-		}
-	}
 	if (g->head[1] == TYPE_STDIN && !g->body_too_large) {
 		buf_append(&g->body, data, n);
 		g->body_too_large = g->body.overflow;
 		if (g->body_too_large)
 			buf_fini(&g->body);
 	}
-	return FCGI_MORE;
 }
 
 static enum fcgi_gathered record_ends(struct fcgi_gather *g, struct err *err)
@@ -171,7 +161,7 @@ static size_t feed_some(struct fcgi_gather *g, const char *data, size_t n,
 	} else if (g->content_left) {
 		take = min_size(n, g->content_left);
 		g->content_left -= take;
-		*result = record_content(g, data, take, err);
+		record_content(g, data, take);
 	} else {
 		take = min_size(n, g->padding_left);
 		g->padding_left -= take;
@@ -289,6 +279,13 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 	int fd = -1, result = -1;
 
 	pthread_once(&once, init_library);
+	if (g->params.overflow) {
+		err_set(err, ERR_TOO_LARGE,
+			"the request's headers and variables: expected at most "
+			"%u bytes",
+			FCGI_PARAMS_MAX_BYTES);
+		goto out;
+	}
 	if (!pairs_are_whole(buf_span(&g->params))) {
 		err_set(err, ERR_INVALID, "FastCGI parameters are cut off");
 		goto out;

@@ -40,10 +40,11 @@ enum fcgi_gathered {
 	FCGI_MORE,     /* not complete yet */
 	FCGI_COMPLETE, /* up to and with the empty STDIN record */
 	FCGI_ABORTED,  /* FCGI_ABORT_REQUEST for it */
-	FCGI_BAD       /* not FastCGI, or over a cap: *err says what */
+	FCGI_BAD       /* not FastCGI: *err says why */
 };
 
-/* A body over body_max_bytes is dropped as it comes, and only noted. */
+/* What is over FCGI_PARAMS_MAX_BYTES of parameters, and a body over
+ * body_max_bytes, is dropped as it comes, and only noted. */
 void fcgi_gather_init(struct fcgi_gather *g, size_t body_max_bytes);
 void fcgi_gather_fini(struct fcgi_gather *g);
 /* Takes n bytes as they came from the peer, in pieces of any size. */
@@ -55,7 +56,8 @@ enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
 struct request;
 
 /* Parses a complete gathering through libfcgi.  Does not block on the peer.
- * Empties *g in any case. ERR_INVALID when libfcgi refuses. */
+ * Empties *g in any case. ERR_TOO_LARGE: the parameters were; ERR_INVALID when
+ * libfcgi refuses. */
 int request_parse(struct request **out, struct fcgi_gather *g, struct err *err);
 void request_free(struct request *r); /* NULL is fine */
 

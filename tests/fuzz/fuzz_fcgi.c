@@ -95,7 +95,8 @@ static void check_request(struct fcgi_gather *g)
 		assert(request_body(r).len == (too_large ? 0 : body_len));
 		check_params(r, params, params_len);
 	} else {
-		assert(!r && err.code == ERR_INVALID && err.message[0]);
+		assert(!r && err.message[0]);
+		assert(err.code == ERR_INVALID || err.code == ERR_TOO_LARGE);
 	}
 	assert(!g->params.data && !g->body.data);
 	request_free(r);

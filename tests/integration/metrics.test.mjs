@@ -28,6 +28,32 @@ function promtool(args, input) {
 	return done.stdout + done.stderr;
 }
 
+test("a user's name makes no line of the log, no metric and no terminal's escape", async () => {
+	const forged = '2030-01-01T00:00:00.000Z info [SSE] User admin connected. Total connections: 99';
+	const names = [`eve\n${forged}`, 'bell\x07\x1b[2J', '"} 1\nbelfry_streams 7', 'n'.repeat(5000)];
+	const server = await startServer({ users: names });
+	try {
+		const token = await server.token('prometheus', 'admin');
+		for (const user of names) await server.openStream({ user });
+		await poll('four lines', () => server.log().match(/^\S+ info \[SSE\] User .* connected\. Total connections: [1-4]$/gm)?.length === 4, () => server.log());
+		for (const line of server.log().split('\n')) {
+			assert.ok(!line.startsWith('2030-'), line);
+			assert.doesNotMatch(line, /[\x00-\x08\x0b-\x1f\x7f]/);
+			assert.ok(Buffer.byteLength(line) < 4096, line);
+		}
+		const { text } = await server.request('GET', '/metrics', { token });
+		assert.match(text, /^belfry_streams 4$/m);
+		assert.doesNotMatch(text, /2030|bell|nnn/);
+		promtool(['check', 'metrics'], text);
+		const stats = await server.request('GET', '/stats', { token });
+		assert.equal(stats.json.activeUsers, 4);
+		const { stdout } = await server.tool('stats');
+		assert.doesNotMatch(stdout, /[\x00-\x08\x0b-\x1f\x7f]|^2030-/m);
+	} finally {
+		await server.stop();
+	}
+});
+
 describe('metrics', () => {
 	let server, token;
 	before(async () => {

@@ -127,7 +127,6 @@ static void what_can_not_be_a_request_is_refused(void **state)
 {
 	const char *const lengths[] = {
 	    "-1", "+1", "1x", " 1", "x", "0x1", "99999999999999999999"};
-	static char value[70000];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -136,10 +135,24 @@ static void what_can_not_be_a_request_is_refused(void **state)
 	}
 	given("6", "hello", 5);
 	refused(ERR_HANGUP);
+}
+
+/* It gets an answer, so it is a request. */
+static void variables_over_the_cap_are_noted(void **state)
+{
+	static char value[70000];
+	struct err err = {ERR_OK, ""};
+	struct fcgi_gather g;
+	struct request *r;
+
+	(void)state;
 	given(NULL, "", 0);
 	memset(value, 'v', sizeof(value) - 1);
 	setenv("HTTP_COOKIE", value, 1);
-	refused(ERR_TOO_LARGE);
+	assert_int_equal(cgi_gather(&g, BODY_MAX, &err), 0);
+	assert_int_equal(request_parse(&r, &g, &err), -1);
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	unsetenv("HTTP_COOKIE");
 }
 
 int main(void)
@@ -150,6 +163,7 @@ int main(void)
 	    cmocka_unit_test(without_a_length_there_is_no_body_but_of_chunks),
 	    cmocka_unit_test(a_body_over_the_limit_is_read_and_dropped),
 	    cmocka_unit_test(what_can_not_be_a_request_is_refused),
+	    cmocka_unit_test(variables_over_the_cap_are_noted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
