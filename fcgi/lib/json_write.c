@@ -5,12 +5,15 @@
 #include "lib/json_write.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "lib/json.h"
 #include "lib/json_scan.h"
 #include "lib/utf8.h"
 
+#define ONES	    UINT64_C(0x0101010101010101)
+#define HIGH	    UINT64_C(0x8080808080808080)
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /* What stands for a control character, in room where it is built. */
@@ -111,10 +114,28 @@ bool json_write_string_cut(struct buf *b, struct span text, size_t max_bytes)
 	return json_write_text(b, text, max_bytes, REPLACEMENT);
 }
 
+/* In a valid text only white space is below 0x20, and as a rule there is none
+ * of it: eight bytes at a time are asked whether one of them is. */
+static void one_line(char *text, size_t n)
+{
+	uint64_t x;
+
+	for (size_t at = 0; at < n; at++) {
+		if (n - at >= sizeof(x)) {
+			memcpy(&x, text + at, sizeof(x));
+			if (!((x - ONES * 0x20) & ~x & HIGH)) {
+				at += sizeof(x) - 1;
+				continue;
+			}
+		}
+		if ((unsigned char)text[at] < 0x20)
+			text[at] = ' ';
+	}
+}
+
 void json_write_raw(struct buf *b, struct span text)
 {
 	char *out;
-	size_t i;
 
 	if (!json_valid(text)) {
 		json_write_string(b, text);
@@ -123,10 +144,7 @@ void json_write_raw(struct buf *b, struct span text)
 	out = buf_reserve(b, text.len);
 	if (!out)
 		return;
-	/* In a valid text only white space is below 0x20. */
-	for (i = 0; i < text.len; i++)
-		out[i] =
-		    (char)((unsigned char)text.data[i] < 0x20 ? ' '
-							      : text.data[i]);
+	memcpy(out, text.data, text.len);
+	one_line(out, text.len);
 	buf_commit(b, text.len);
 }

@@ -523,6 +523,29 @@ static void raw_texts(void **state)
 	buf_fini(&b);
 }
 
+/* White space at each place of a text, beside bytes that look like it. */
+static void a_raw_text_is_one_line(void **state)
+{
+	char text[] = "[\"\xc3\xa9\x7f \xc2\x80\" , 1 ,  22222222 , {} ]";
+	const size_t n = sizeof(text) - 1;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	for (size_t i = 0; i < n; i++) {
+		char with[sizeof(text)];
+
+		if (text[i] != ' ' || i < 8)
+			continue; /* not in the string */
+		memcpy(with, text, sizeof(text));
+		with[i] = "\t\n\r"[i % 3];
+		buf_reset(&b);
+		json_write_raw(&b, (struct span){with, n});
+		assert_buf(&b, span_of(text));
+	}
+	buf_fini(&b);
+}
+
 static void writing_over_the_cap_is_noted(void **state)
 {
 	struct buf b;
@@ -557,6 +580,7 @@ int main(void)
 	    cmocka_unit_test(every_byte_at_every_place),
 	    cmocka_unit_test(a_cut_string_ends_between_characters),
 	    cmocka_unit_test(raw_texts),
+	    cmocka_unit_test(a_raw_text_is_one_line),
 	    cmocka_unit_test(writing_over_the_cap_is_noted),
 	};
 
