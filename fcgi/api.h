@@ -46,6 +46,13 @@ void api_share(struct api *api, struct metrics *metrics, struct limits *limits);
 void api_borrow(struct api *api, struct journal *journal);
 void api_job_done(struct api *api); /* without api_borrow: nothing */
 
+/* For the connections it opens from now on: see db_options. */
+void api_leave_checkpoints(struct api *api);
+/* What is in the -wal goes into the database; what can't be, stays. */
+void api_checkpoint(struct api *api);
+/* See db_wal_pages. */
+int api_wal_pages(const struct api *api);
+
 /* One request and its answer.  The caller's; zeroed but for the first two. */
 struct api_exchange {
 	const struct request *request;

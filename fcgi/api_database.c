@@ -60,6 +60,7 @@ static int use_database(struct api *api, struct err *err)
 	    .busy_timeout_ms = BUSY_TIMEOUT_MS,
 	    .synchronous_full = api->config->synchronous_full,
 	    .cache_kib = api->cache_kib,
+	    .leave_checkpoints = api->leave_checkpoints,
 	};
 
 	borrow(api);
@@ -92,6 +93,24 @@ int api_host_look(struct api *api, struct auth_host_file *file,
 	if (use_database(api, err) < 0)
 		return -1;
 	return auth_host_look(api->auth, api->db, file, looks, count, err);
+}
+
+void api_leave_checkpoints(struct api *api)
+{
+	api->leave_checkpoints = true;
+}
+
+int api_wal_pages(const struct api *api)
+{
+	return api->db ? db_wal_pages(api->db) : 0;
+}
+
+void api_checkpoint(struct api *api)
+{
+	struct err err;
+
+	if (use_database(api, &err) == 0 && db_checkpoint(api->db, &err) < 0)
+		api_check_database(api, &err);
 }
 
 int api_retention(struct api *api, struct retention *retention,

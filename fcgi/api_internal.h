@@ -104,6 +104,7 @@ struct api {
 	struct auth *auth;
 	struct db *db; /* NULL: to be opened */
 	int cache_kib;
+	bool leave_checkpoints;
 	struct journal
 	    *journal;	     /* lends its connection; NULL: one of our own */
 	bool has_borrowed;   /* has asked it, in this job … */

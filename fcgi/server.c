@@ -138,6 +138,7 @@ static void let_go(struct server *server)
 		return;
 	workers_let_go(server->workers);
 	workers_let_go(server->writer);
+	workers_let_go(server->checkpointer);
 }
 
 static void sweep(struct loop_timer *timer)
@@ -238,9 +239,9 @@ static int build(struct server *server, struct err *err)
 	const struct workers_options writer = {.threads = 1,
 					       .run_group = conn_write_group,
 					       .group_max = GROUP_MAX,
+					       .leave_checkpoints = true,
 					       .metrics = metrics,
 					       .limits = limits};
-
 	const struct registry_options options = {
 	    server->config->database, server->config->max_streams,
 	    server->config->max_streams_per_user};
@@ -263,8 +264,9 @@ static int build(struct server *server, struct err *err)
 	if (workers_start(&server->workers, &readers, server->config,
 			  server->registry, err) < 0 ||
 	    (!one_request &&
-	     workers_start(&server->writer, &writer, server->config,
-			   server->registry, err) < 0))
+	     (checkpoint_start(server, err) < 0 ||
+	      workers_start(&server->writer, &writer, server->config,
+			    server->registry, err) < 0)))
 		return -1;
 	server->hook.run = turn_ends;
 	loop_add_hook(server->loop, &server->hook);
@@ -292,6 +294,7 @@ static void take_apart(struct server *server)
 {
 	workers_stop(server->workers);
 	workers_stop(server->writer);
+	workers_stop(server->checkpointer);
 	if (server->loop)
 		loop_deliver_mail(server->loop);
 	conn_close_all(server);

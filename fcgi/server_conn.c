@@ -122,6 +122,7 @@ static void work(struct job *job, struct api *api)
 
 void conn_write_group(struct job *list, struct api *api)
 {
+	struct server *server = CONTAINER_OF(list, struct conn, job)->server;
 	struct api_exchange *exchanges = NULL, **end = &exchanges;
 	struct job *next;
 
@@ -136,6 +137,7 @@ void conn_write_group(struct job *list, struct api *api)
 		next = job->next; /* the connection may be gone after this */
 		answered(CONTAINER_OF(job, struct conn, job));
 	}
+	checkpoint_after_commit(server, api);
 }
 
 /* ---- back in the loop ---- */

@@ -4,6 +4,7 @@
 #ifndef BELFRY_SERVER_INTERNAL_H
 #define BELFRY_SERVER_INTERNAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,12 +18,18 @@
 #define SERVER_READ_BYTES (64u * 1024)
 
 struct config;
+struct err;
 struct hub;
 struct limits;
 struct metrics;
 struct registry;
 struct sessions;
 struct upkeep;
+
+struct checkpoint {
+	struct job job;
+	atomic_int state;
+};
 
 struct server {
 	const struct config *config;
@@ -32,6 +39,8 @@ struct server {
 	struct workers *workers;
 	struct workers *writer; /* one thread that writes for all; NULL where
 				   there is one request at a time */
+	struct workers *checkpointer; /* one thread; NULL where writer is */
+	struct checkpoint checkpoint;
 	struct upkeep *upkeep;
 	struct sessions *sessions; /* NULL without a session_query */
 	struct metrics *metrics;
@@ -82,6 +91,12 @@ void conn_sweep(struct server *server, int64_t now_ns);
 void conn_close_all(struct server *server);
 /* Draining: who has not asked yet is let go. */
 void conn_drop_idle(struct server *server);
+
+/* ---- server_checkpoint.c ---- */
+
+int checkpoint_start(struct server *server, struct err *err);
+/* The writer's, after each group. */
+void checkpoint_after_commit(struct server *server, struct api *api);
 
 /* ---- server_sessions.c ---- */
 

@@ -106,6 +106,8 @@ static int open_api(struct api **out, const struct workers *pool,
 		return -1;
 	api_share(*out, pool->options.metrics, pool->options.limits);
 	api_borrow(*out, pool->options.journal);
+	if (pool->options.leave_checkpoints)
+		api_leave_checkpoints(*out);
 	return 0;
 }
 

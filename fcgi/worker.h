@@ -9,6 +9,8 @@
 #ifndef BELFRY_WORKER_H
 #define BELFRY_WORKER_H
 
+#include <stdbool.h>
+
 struct api;
 struct config;
 struct err;
@@ -30,6 +32,7 @@ struct workers_options {
 	void (*run_group)(struct job *list, struct api *api);
 	unsigned group_max;
 	int cache_kib; /* of each database connection: see db_options */
+	bool leave_checkpoints;	 /* to others: the same */
 	struct metrics *metrics; /* for api_share */
 	struct limits *limits;
 	/* With no threads: whose connection is used (api_borrow); or NULL. */

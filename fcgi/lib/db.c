@@ -165,6 +165,8 @@ static int set_up(struct db *db, const struct db_options *o, struct err *err)
 	rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return db_fail(db, rc, o->path, err);
+	if (o->leave_checkpoints)
+		db_wal_leave_checkpoints(db);
 	if (o->create || o->foreign)
 		return 0;
 	if (check_schema(db, o->path, err) < 0)
@@ -314,21 +316,6 @@ bool db_moved(struct db *db)
 		return true;
 	/* Others would share another -shm, and neither side see the other. */
 	return db_shm_moved(&db->shm);
-}
-
-int db_external_reader(struct db *db)
-{
-#ifdef SQLITE_FCNTL_EXTERNAL_READER
-	int reading = 0;
-
-	if (sqlite3_file_control(db->handle, "main",
-				 SQLITE_FCNTL_EXTERNAL_READER,
-				 &reading) == SQLITE_OK)
-		return reading;
-#else
-	(void)db;
-#endif
-	return -1;
 }
 
 void db_set_busy_timeout(struct db *db, int ms)

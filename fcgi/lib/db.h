@@ -32,10 +32,12 @@ struct db_options {
 	bool readonly; /* else read and write */
 	bool create;   /* make the file when it is missing */
 	int busy_timeout_ms;
-	bool synchronous_full; /* else NORMAL */
-	int cache_kib;	       /* of pages; 0: SQLite's own, 2 MiB */
-	bool foreign;	       /* a host application's file: no schema check,
-				  no WAL demanded */
+	bool synchronous_full;	/* else NORMAL */
+	int cache_kib;		/* of pages; 0: SQLite's own, 2 MiB */
+	bool leave_checkpoints; /* to others (db_checkpoint); else the commit
+				   that makes the -wal long does it */
+	bool foreign;		/* a host application's file: no schema check,
+				   no WAL demanded */
 };
 
 /* Opens and sets up one connection.  Unless `create` or `foreign`: the file
@@ -75,6 +77,14 @@ bool db_in_transaction(struct db *db);
 /* Whether statements of this connection fire triggers; on at first.  Statements
  * are prepared anew at a change, so this is for rare ones. */
 void db_set_triggers(struct db *db, bool on);
+
+/* Pages in the -wal at the last commit of this connection, which leaves
+ * checkpoints to others. */
+int db_wal_pages(const struct db *db);
+/* Copies pages of the -wal into the database, as far as no reader needs them
+ * where they are; waits for the disk, for nobody else, and nobody for it. That
+ * another one is at it is no error. */
+int db_checkpoint(struct db *db, struct err *err);
 
 /* ---- transactions: know their opener ---- */
 

@@ -35,6 +35,7 @@ struct db {
 	struct db_stmt *texts;
 	sqlite3_stmt *data_version;
 	bool used;		 /* statements were prepared */
+	int wal_pages;		 /* at the last commit */
 	const char *opener_file; /* NULL: no transaction */
 	int opener_line;
 };
@@ -43,6 +44,9 @@ struct db {
 enum err_code db_code_of(int rc);
 /* Fills *err from the connection's last error; -1. */
 int db_fail(struct db *db, int rc, const char *what, struct err *err);
+
+/* No commit of this connection makes a checkpoint. */
+void db_wal_leave_checkpoints(struct db *db);
 
 /* Before the connection is opened; when it has read something; after it was
  * closed (fine without the others). */
