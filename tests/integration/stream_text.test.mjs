@@ -68,7 +68,10 @@ describe('hostile text', () => {
 		for (const chunk of stream.raw)
 			parser.feed(decoder.decode(chunk, { stream: true }));
 		assert.deepEqual(
-			parsed.map(({ event, id, data }) => ({ event, id, text: data })),
+			// Each poll has one more; the stream shows the first only.
+			parsed
+				.filter(({ event }, i) => !i || event !== 'connected')
+				.map(({ event, id, data }) => ({ event, id, text: data })),
 			stream.events.map(({ event, id, text }) => ({
 				event,
 				id: id ?? undefined,
