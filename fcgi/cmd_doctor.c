@@ -119,8 +119,9 @@ static void check_configuration(struct doctor *d)
 		doctor_say(d, DOCTOR_FAIL, "configuration", "%s", why.message);
 	else
 		doctor_say(d, DOCTOR_OK, "configuration", "%s",
-			   d->cmd->config->path ? d->cmd->config->path
-						: "no file, only defaults");
+			   d->cmd->config->path
+			       ? d->cmd->config->path
+			       : "no file, only defaults (--config names one)");
 }
 
 /* Elsewhere than the database is, with a credential that was given. */

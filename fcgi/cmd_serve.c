@@ -63,8 +63,9 @@ static int find_group(const char *text, gid_t *gid, struct err *err)
 		*gid = group->gr_gid;
 		return 0;
 	}
+	/* The kernel's (gid_t)-1 is "no change". */
 	value = strtol(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end)
+	if (*text < '0' || *text > '9' || *end || value >= (gid_t)-1)
 		return err_set(err, ERR_USAGE,
 			       "--group: there is no group \"%s\"", text);
 	*gid = (gid_t)value;

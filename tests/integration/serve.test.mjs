@@ -312,9 +312,10 @@ test('addresses and options that make no sense', async () => {
 		await refused(USAGE, /--mode: expected octal/, [
 			...['--listen', file, '--mode', mode],
 		]);
-	await refused(USAGE, /there is no group "nobody-has-this"/, [
-		...['--listen', file, '--group', 'nobody-has-this'],
-	]);
+	for (const group of ['nobody-has-this', '99999999999', '4294967295', '-1', ''])
+		await refused(USAGE, new RegExp(`there is no group "${group}"`), [
+			...['--listen', file, '--group', group],
+		]);
 	await refused(USAGE, /--mode and --group: expected with unix:PATH/, [
 		...['--listen', '127.0.0.1:9000', '--mode', '0600'],
 	]);
