@@ -40,6 +40,13 @@ test('offline: the list is there, and what is done is done later', () =>
 		await tab.is('connected');
 		await poll('the list', async () =>
 			(await tab.ask(titles)) === 'three*,two*,one*');
+		// Other lists are not this one, least of all somebody else's.
+		const token = await server.token('carol');
+		const asCarol = (secret) => fetch('/api/notifications?limit=50', {
+			headers: { Authorization: `Bearer ${secret}` },
+		}).then(({ ok }) => ok, String);
+		assert.equal(await tab.ask(asCarol, token), true);
+		await tab.ask(() => fetch('/api/notifications?limit=1').then(() => {}));
 		// The stream is not the service worker's: more than 30 s would tell in
 		// Firefox; that its frames come while the worker answers nothing does too.
 		proxy.mode = 'refuse';
@@ -54,6 +61,7 @@ test('offline: the list is there, and what is done is done later', () =>
 		await tab.ask(() => window.store.refresh());
 		assert.equal(await tab.ask(titles), 'three,one*');
 		assert.equal(await tab.ask(() => window.store.unreadCount), 1);
+		assert.match(await tab.ask(asCarol, token), /TypeError/);
 		const rows = () => server.rows(
 			`SELECT title, unread FROM inbox WHERE user_id = '${user}' ORDER BY id`,
 		);
@@ -74,13 +82,26 @@ test('offline: the list is there, and what is done is done later', () =>
 		await proxy.close();
 	})));
 
-test('desktop: one notification, when no tab is looked at', async () => {
+test('desktop: one notification and one sound, when no tab is looked at', async () => {
 	const [chromium] = browsers;
 	const profile = await chromium.profile({ permissions: ['notifications'] });
 	const tabs = [];
 	for (let i = 0; i < 3; i++)
 		tabs.push(await Tab.open(profile, server, 'carol', { sw: 1, desktop: 1 }));
 	for (const tab of tabs) await tab.is('connected');
+	for (const tab of tabs)
+		await tab.ask(() => {
+			window.played = 0;
+			const { play } = HTMLMediaElement.prototype;
+			HTMLMediaElement.prototype.play = function played() {
+				window.played++;
+				return play.call(this);
+			};
+		});
+	// The driver's own asking counts as a person's touch.
+	const played = async () =>
+		(await Promise.all(tabs.map((tab) => tab.ask(() => window.played))))
+			.filter((times) => times > 0);
 	const look = (tab, state) => tab.ask((visibility) => {
 		Object.defineProperty(document, 'visibilityState', {
 			configurable: true, get: () => visibility,
@@ -94,6 +115,7 @@ test('desktop: one notification, when no tab is looked at', async () => {
 	});
 	await server.sql(insert('carol', 'while it is looked at'));
 	for (const tab of tabs) await tab.shows('while it is looked at');
+	assert.deepEqual(await played(), [1]);
 	for (const tab of tabs) await look(tab, 'hidden');
 	await tabs[0].until('no tab to be looked at', async () =>
 		!(await navigator.locks.query()).held.some(
@@ -106,5 +128,13 @@ test('desktop: one notification, when no tab is looked at', async () => {
 	assert.deepEqual(await there(), [['Disk full', '99 %', `belfry-${id}`]]);
 	await server.sql(`UPDATE notifications SET read_at = 1 WHERE id = ${id};`);
 	await poll('none on the desktop', async () => (await there()).length === 0);
+	assert.deepEqual(await played(), [2]);
+	// All read elsewhere, but for what is newer than that.
+	await server.sql(['a', 'b', 'c'].map((title) => insert('carol', title)).join(''));
+	await poll('three on the desktop', async () => (await there()).length === 3);
+	await server.sql(`INSERT INTO read_marks(user_id, read_through)
+		VALUES ('carol', ${id + 2});`);
+	await poll('one on the desktop', async () => (await there()).length === 1);
+	assert.equal((await there())[0][0], 'c');
 	await profile.close();
 });

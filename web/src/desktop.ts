@@ -25,6 +25,10 @@ export function notifyDesktop(
 	{ icon, sound, filter = () => true }: DesktopOptions = {},
 ): () => void {
 	const { locks, serviceWorker } = navigator;
+
+	// Neither is there on a page that is not secure.
+	if (!locks || !serviceWorker)
+		return () => {};
 	const end = new AbortController();
 	const { signal } = end;
 	let leading = false;
@@ -74,24 +78,24 @@ export function notifyDesktop(
 	}
 
 	// What is read or gone need not lie there.
-	async function withdraw(id: number) {
+	async function withdraw(which: (id: number) => boolean) {
 		const registration = await serviceWorker.getRegistration();
-		const there = await registration?.getNotifications({
-			tag: `belfry-${id}`,
-		});
-		for (const one of there ?? [])
-			one.close();
+		for (const one of (await registration?.getNotifications()) ?? [])
+			if (which(one.data?.belfry?.id))
+				one.close();
 	}
 
 	const stops = [
 		store.on('created', (item) => void show(item)),
 		store.on('notification', (data) => {
 			if (data.action === 'read' || data.action === 'deleted')
-				void withdraw(data.notificationId);
+				void withdraw((id) => id === data.notificationId);
+			if (data.action === 'all-read')
+				void withdraw((id) => id <= data.through);
 		}),
 		// What waits in the service worker may go out now.
 		store.on('connected', () =>
-			serviceWorker?.controller?.postMessage(REPLAY)),
+			serviceWorker.controller?.postMessage(REPLAY)),
 	];
 	document.addEventListener('visibilitychange', see);
 	see();

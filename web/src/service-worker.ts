@@ -5,7 +5,9 @@
 //   serveNotifications();
 //
 // The stream is left alone: a browser may end what a service worker answers after
-// half a minute. Everything is in one cache, which FORGET deletes.
+// half a minute. So is what bears an Authorization: whose it is can't be told
+// apart later, and a secret is not to be kept. Everything is in one cache, which
+// FORGET deletes.
 
 import { FORGET, REPLAY } from './messages.js';
 import type { Page } from './types.js';
@@ -93,18 +95,21 @@ export function serveNotifications({
 		});
 
 	async function getList(request: Request) {
-		const first = !new URL(request.url).searchParams.has('before');
+		const { search, searchParams } = new URL(request.url);
+		const first = !searchParams.has('before');
+		const key = LIST + search; // one of some types is another list
 
 		await replay();
 		try {
 			const response = await fetch(request);
 			if (first && response.ok) {
 				const copy = response.clone();
-				await inTurn((cache) => cache.put(LIST, copy));
+				await inTurn((cache) => cache.put(key, copy));
 			}
 			return response;
 		} catch (error) {
-			const known = first && (await inTurn(lastList));
+			const known = first &&
+				(await inTurn((cache) => lastList(cache, key)));
 			if (!known)
 				throw error;
 			return known;
@@ -112,8 +117,8 @@ export function serveNotifications({
 	}
 
 	// With what was done since.
-	async function lastList(cache: Cache) {
-		const page: Page | undefined = await (await cache.match(LIST))?.json();
+	async function lastList(cache: Cache, key: string) {
+		const page: Page | undefined = await (await cache.match(key))?.json();
 
 		if (!page)
 			return null;
@@ -145,11 +150,12 @@ export function serveNotifications({
 	}
 
 	scope.addEventListener('fetch', (event: Fetching) => {
-		const { method, url } = event.request;
+		const { method, url, headers } = event.request;
 		const { origin, pathname, search } = new URL(url);
 		const path = pathname.slice(base.length);
 
-		if (origin !== scope.location.origin || !pathname.startsWith(base))
+		if (origin !== scope.location.origin || !pathname.startsWith(base) ||
+		    headers.has('Authorization'))
 			return;
 		if (method === 'GET' && path === '')
 			event.respondWith(getList(event.request));

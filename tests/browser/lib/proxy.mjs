@@ -23,6 +23,8 @@ export class Proxy {
 		proxy.server = net.createServer((client) => proxy.#accept(client));
 		await new Promise((resolve) =>
 			proxy.server.listen(0, '127.0.0.1', resolve));
+		// A test that fails must not keep the process for ever.
+		proxy.server.unref();
 		proxy.busy = http.createServer((_, answer) => {
 			answer.writeHead(503, { 'Retry-After': '1', Connection: 'close' });
 			answer.end();

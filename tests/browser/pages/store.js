@@ -27,6 +27,6 @@ window.told = [];
 window.statuses = [];
 window.store.on('status', ({ status }) => window.statuses.push(status));
 window.store.on('created', ({ title }) => window.told.push(title));
-if (query.has('desktop')) notifyDesktop(window.store);
+if (query.has('desktop')) notifyDesktop(window.store, { sound: 'ding.wav' });
 window.store.connect();
 addEventListener('pageshow', ({ persisted }) => (window.thawed = persisted));
