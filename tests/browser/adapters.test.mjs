@@ -1,6 +1,8 @@
-// Every adapter from end to end: a page of its framework, bundled as an
+// Every adapter from end to end: its example in web/README.md, bundled as an
 // application would, in Chromium on the real server.
 
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,119 +13,91 @@ import { openChromium } from './lib/browser.mjs';
 import { startKit } from './lib/kit.mjs';
 
 const web = path.join(ROOT, 'web');
-const { build } = createRequire(path.join(web, 'package.json'))('esbuild');
+const require = createRequire(path.join(web, 'package.json'));
+const { build } = require('esbuild');
+const { compileScript, parse } = require('vue/compiler-sfc');
 
-// Each shows "title,title (unread)", and marks the first one read on a click.
-const TEXT = `const text = (n, unread) =>
-	n.map(({ title }) => title).join() + ' (' + unread + ')';`;
-const react = (use) => `
+// What an application has around the example, which shows the number of unread
+// ones and a button for each that marks it read.
+const react = (root = 'h(Inbox)', more = '') => (example) => `
 	import { createElement as h } from 'react';
 	import { createRoot } from 'react-dom/client';
-	${use}
-	createRoot(document.querySelector('main')).render(h(Root));`;
-const vue = (use) => `
-	import { createApp, h } from 'vue';
-	${use}
-	const app = createApp({ setup });
-	plugins.forEach((plugin) => app.use(plugin));
-	app.mount('main');`;
+	${more}
+	const toast = () => {};
+	${example}
+	createRoot(document.querySelector('main')).render(${root});`;
+const vue = (plugin = '', more = '') => (example) => `
+	import { createApp } from 'vue';
+	${more}
+	${compileScript(parse(example).descriptor, {
+		id: 'example', inlineTemplate: true, genDefaultAs: 'Inbox',
+	}).content}
+	createApp(Inbox)${plugin}.mount('main');`;
 const APPS = {
-	react: react(`
-		import { useNotificationSSE } from './dist/react.js';
-		function Root() {
-			const { notifications: n, unreadCount, markAsRead } =
-				useNotificationSSE({ user: 'alice' });
-			return h('button', { onClick: () => markAsRead(n[0].id) },
-				text(n, unreadCount));
-		}`),
-	'react-query': react(`
-		import { QueryClient, QueryClientProvider, useMutation }
-			from '@tanstack/react-query';
-		import { getNotifications, notificationMutations,
-			useNotificationsQuery } from './dist/react-query.js';
-		const { markAsRead } = notificationMutations(getNotifications());
-		function Inbox() {
-			const { data } = useNotificationsQuery();
-			const { mutate } = useMutation(markAsRead);
-			return data ? h('button',
-				{ onClick: () => mutate(data.notifications[0].id) },
-				text(data.notifications, data.unreadCount)) : null;
-		}
-		const client = new QueryClient();
-		const Root = () => h(QueryClientProvider, { client }, h(Inbox));`),
-	zustand: react(`
-		import { useStore } from 'zustand';
-		import { createNotificationsStore } from './dist/zustand.js';
-		const api = createNotificationsStore();
-		function Root() {
-			const { notifications: n, unreadCount, markAsRead } = useStore(api);
-			return h('button', { onClick: () => markAsRead(n[0].id) },
-				text(n, unreadCount));
-		}`),
-	vue: vue(`
-		import { useNotifications } from './dist/vue.js';
-		const plugins = [];
-		function setup() {
-			const { notifications: n, unreadCount, markAsRead } =
-				useNotifications();
-			return () => h('button', { onClick: () => markAsRead(n.value[0].id) },
-				text(n.value, unreadCount.value));
-		}`),
-	'vue-query': vue(`
-		import { useMutation, VueQueryPlugin } from '@tanstack/vue-query';
-		import { getNotifications, notificationMutations,
-			useNotificationsQuery } from './dist/vue-query.js';
-		const plugins = [VueQueryPlugin];
-		function setup() {
-			const { data } = useNotificationsQuery();
-			const { mutate } = useMutation(
-				notificationMutations(getNotifications()).markAsRead);
-			return () => data.value && h('button',
-				{ onClick: () => mutate(data.value.notifications[0].id) },
-				text(data.value.notifications, data.value.unreadCount));
-		}`),
-	pinia: vue(`
-		import { createPinia } from 'pinia';
-		import { defineNotificationsStore } from './dist/pinia.js';
-		const useInbox = defineNotificationsStore();
-		const plugins = [createPinia()];
-		function setup() {
-			const inbox = useInbox();
-			return () => h('button',
-				{ onClick: () => inbox.markAsRead(inbox.notifications[0].id) },
-				text(inbox.notifications, inbox.unreadCount));
-		}`),
-	redux: `
-		import { configureStore } from '@reduxjs/toolkit';
-		import { createNotifications } from './dist/index.js';
-		import { notificationActions, notificationsMiddleware,
-			notificationsReducer } from './dist/redux.js';
-		const redux = configureStore({
-			reducer: { inbox: notificationsReducer },
-			middleware: (defaults) => defaults().concat(
-				notificationsMiddleware(createNotifications())),
-		});
-		const button = document.createElement('button');
-		document.querySelector('main').append(button);
-		button.onclick = () => redux.dispatch(notificationActions.markAsRead(
-			redux.getState().inbox.notifications[0].id));
-		redux.subscribe(() => {
-			const { notifications, unreadCount } = redux.getState().inbox;
-			button.textContent = text(notifications, unreadCount);
-		});
-		redux.dispatch(notificationActions.connect());`,
+	react: react(),
+	vue: vue(),
+	'react-query': react(
+		'h(QueryClientProvider, { client: new QueryClient() }, h(Inbox))',
+		`import { QueryClient, QueryClientProvider }
+			from '@tanstack/react-query';`,
+	),
+	'vue-query': vue(
+		'.use(VueQueryPlugin)',
+		"import { VueQueryPlugin } from '@tanstack/vue-query';",
+	),
+	redux: (example) => `${example}
+		function render({ notifications, unreadCount }) {
+			const count = document.createElement('b');
+			count.textContent = unreadCount;
+			document.querySelector('main').replaceChildren(
+				count,
+				...notifications.map(({ id, title }) => {
+					const button = document.createElement('button');
+					button.textContent = title;
+					button.onclick = () => markAsRead(id);
+					return button;
+				}),
+			);
+		}`,
+	zustand: react(),
+	pinia: vue(
+		'.use(createPinia())', "import { createPinia } from 'pinia';",
+	),
 };
 
 let chromium;
 let server;
 
-async function bundle(source) {
+function examples() {
+	const text = fs.readFileSync(path.join(web, 'README.md'), 'utf8');
+	const blocks = [...text.matchAll(/^```(?:jsx|vue|js)\n(.*?)^```/gms)]
+		.map(([, block]) => block);
+
+	return Object.fromEntries(Object.keys(APPS).map((name) => {
+		const found = blocks.filter((block) =>
+			block.includes(`'belfry-client/${name}'`));
+		assert.equal(found.length, 1, `one example of ${name}`);
+		return [name, found[0]];
+	}));
+}
+
+// The package by its name, as its exports say.
+const alias = Object.fromEntries(
+	['', ...Object.keys(APPS)].map((name) => [
+		path.posix.join('belfry-client', name),
+		path.join(web, 'dist', `${name || 'index'}.js`),
+	]),
+);
+
+async function bundle(contents) {
 	const { outputFiles } = await build({
-		stdin: { contents: TEXT + source, resolveDir: web },
+		stdin: { contents, resolveDir: web, loader: 'jsx' },
+		alias,
 		bundle: true,
 		write: false,
 		format: 'esm',
 		target: 'es2022',
+		jsx: 'automatic',
 		define: { 'process.env.NODE_ENV': '"production"' },
 		logLevel: 'error',
 	});
@@ -132,8 +106,8 @@ async function bundle(source) {
 
 before(async () => {
 	const files = {};
-	for (const [name, source] of Object.entries(APPS)) {
-		files[`${name}.js`] = await bundle(source);
+	for (const [name, example] of Object.entries(examples())) {
+		files[`${name}.js`] = await bundle(APPS[name](example));
 		files[`${name}.html`] = `<!doctype html><meta charset="utf-8"><main></main>
 			<script type="module" src="${name}.js"></script>`;
 	}
@@ -161,20 +135,20 @@ for (const name of Object.keys(APPS))
 		const shows = (expected) =>
 			poll(`${expected} by ${name}`, () =>
 				page.evaluate(
-					(text) => document.querySelector('button')?.textContent === text,
+					(text) => document.querySelector('main').textContent === text,
 					expected,
 				));
-		await shows('one (1)');
+		await shows('1one');
 		await server.sql(insert('alice', 'two'));
-		await shows('two,one (2)');
+		await shows('2twoone');
 		await page.click('button');
-		await shows('two,one (1)');
+		await shows('1twoone');
 		await poll('the row to be read', async () =>
 			(await server.rows(
 				"SELECT 1 FROM inbox WHERE unread = 0 AND title = 'two'",
 			)).length === 1);
 		await server.killResponder();
 		await server.sql(insert('alice', 'three'));
-		await shows('three,two,one (2)');
+		await shows('2threetwoone');
 		await context.close();
 	});
