@@ -263,7 +263,7 @@ OWN_MOUNTS := $(shell if [ "$$(id -u)" = 0 ]; then \
 	echo unshare --mount --propagation private; else \
 	echo unshare --user --map-root-user --mount; fi)
 
-check-faults: fault-programs $(OUT)/belfry ## kills, full disks, clocks…: for hours
+check-faults: fault-programs $(OUT)/belfry ## kills, full disks, clocks…: 40 minutes
 	@rm -f build/faults/table.jsonl
 	@$(OWN_MOUNTS) true || echo 'MOUNTING IS FORBIDDEN HERE:' \
 		'tests that need it are skipped' >&2
