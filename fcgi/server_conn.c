@@ -10,6 +10,8 @@
  * reader may be slow.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,6 +21,7 @@
 #include "api.h"
 #include "hub.h"
 #include "journal.h"
+#include "lib/crypto.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -91,11 +94,21 @@ static void answered(struct conn *c)
 	loop_post(c->server->loop, &c->mail);
 }
 
-/* Of what is too large here, the body is not. */
-static int status_of_bad(const struct err *err)
+/* What can't even be read has no id of its own.  Of what is too large here, the
+ * body is not. */
+static void answer_bad(struct answer *answer, const struct err *err)
 {
-	return err->code == ERR_TOO_LARGE ? 431
-					  : answer_status_of((int)err->code);
+	int status =
+	    err->code == ERR_TOO_LARGE ? 431 : answer_status_of((int)err->code);
+	uint64_t random;
+	char id[17];
+
+	crypto_random(&random, sizeof(random));
+	snprintf(id, sizeof(id), "%016" PRIx64, random);
+	log_warn("bad-request", "id=%s status=%d detail=\"%s\"", id, status,
+		 err->message);
+	answer_header(answer, "X-Request-Id", id);
+	answer_problem_status(answer, status, err);
 }
 
 static void work(struct job *job, struct api *api)
@@ -106,7 +119,7 @@ static void work(struct job *job, struct api *api)
 	answer_init(&c->answer);
 	c->request_id = c->gather.request_id;
 	if (request_parse(&c->request, &c->gather, &err) < 0) {
-		answer_problem_status(&c->answer, status_of_bad(&err), &err);
+		answer_bad(&c->answer, &err);
 		answered(c);
 		return;
 	}

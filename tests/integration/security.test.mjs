@@ -96,16 +96,36 @@ describe('security', () => {
 	});
 
 	test('headers of every answer', async () => {
+		const list = await server.request('GET', '', { user: 'alice' });
+		const tooMuch = await direct(fastcgi.params('GET', BASE, { Cookie: 'x'.repeat(70_000) }));
+		assert.equal(tooMuch.status, 431);
 		const answers = [
-			await server.request('GET', '', { user: 'alice' }),
+			list,
+			await server.request('GET', '', { user: 'alice', headers: { 'If-None-Match': list.headers.etag } }),
 			await server.request('GET', '', {}),
 			await server.request('GET', '/healthz'),
 			await server.request('GET', '/metrics', { token }),
+			await server.request('GET', '/stats', { token }),
+			await server.request('POST', '', { token, body: { userId: 'alice', title: 'x' } }),
+			await server.request('POST', '', { token, body: { userId: 7 } }),
 			await server.request('POST', '/read-all', { user: 'alice' }),
+			await server.request('POST', '/1/read', { user: 'alice' }),
+			await server.request('POST', '/read-all', { user: 'alice', headers: { 'Sec-Fetch-Site': 'cross-site' } }),
+			await server.request('GET', `?type=${'x'.repeat(5000)}`, { user: 'alice' }),
 			await server.request('OPTIONS', '', {}),
 			await server.request('GET', '/nowhere'),
 			await server.request('PUT', '', { user: 'alice' }),
+			{
+				status: 431,
+				headers: Object.fromEntries(
+					tooMuch.head.split('\r\n').map((line) => /^(.*?): (.*)$/.exec(line).slice(1)).map(([name, value]) => [name.toLowerCase(), value]),
+				),
+			},
 		];
+		assert.deepEqual(
+			answers.map(({ status }) => status),
+			[200, 304, 401, 200, 200, 200, 201, 400, 200, 204, 403, 414, 204, 404, 405, 431],
+		);
 		for (const { status, headers } of answers) {
 			const what = `${status} ${JSON.stringify(headers)}`;
 			assert.equal(headers['x-content-type-options'], 'nosniff', what);
@@ -114,6 +134,7 @@ describe('security', () => {
 			assert.equal(headers['referrer-policy'], 'no-referrer', what);
 			assert.match(headers['cache-control'], /no-store|private|no-cache/, what);
 			assert.ok(headers['x-request-id'], what);
+			if (status >= 400) assert.match(headers['content-type'], /^application\/problem\+json/, what);
 		}
 	});
 
