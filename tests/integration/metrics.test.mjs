@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { action } from './lib/frames.mjs';
 import { BASE, ROOT, makeDatabase, poll, startServer, temporaryFolder } from './lib/harness.mjs';
 import { Responder } from './lib/responder.mjs';
-import { insert } from './lib/writer.mjs';
+import { Writer, insert } from './lib/writer.mjs';
 
 // {'name{label="value"}': number}
 function samples(text) {
@@ -205,6 +205,44 @@ test('readyz: 503 while the database is away, healthz stays', async () => {
 		await poll('readyz to be 200', async () => (await server.request('GET', '/readyz')).status === 200);
 	} finally {
 		await server.stop();
+	}
+});
+
+// While it stops it takes no new connection, so this request has to be on its
+// way: it waits for the one worker, which waits for the database's lock.
+test('readyz: 503 while draining', async () => {
+	const dir = temporaryFolder();
+	const db = path.join(dir, 'belfry.db');
+	await makeDatabase(db);
+	const responder = new Responder({ dir, config: `database = ${db}\nworkers = 1\n` });
+	const writer = new Writer(db);
+	const lines = (pattern) => responder.output.match(pattern)?.length ?? 0;
+	// What it has been told of before is read when it says this.
+	const told = async () => {
+		const before = lines(/ rows-found /g);
+		process.kill(responder.child.pid, 'SIGUSR1');
+		await poll('rows-found', () => lines(/ rows-found /g) > before);
+	};
+	try {
+		assert.equal((await responder.ask(`${BASE}/readyz`)).status, 200);
+		await writer.exec('BEGIN IMMEDIATE;');
+		const waiting = responder.ask(`${BASE}/stream?ticket=none`);
+		await told();
+		const ready = responder.ask(`${BASE}/readyz`);
+		await told();
+		await told();
+		responder.child.kill('SIGTERM');
+		await poll('drain', () => lines(/ drain /g));
+		await writer.exec('COMMIT;');
+		const answer = await ready;
+		await waiting;
+		assert.equal(await responder.exit(), 0);
+		assert.equal(answer.status, 503);
+		assert.match(answer.body, /draining/);
+	} finally {
+		responder.child.kill('SIGKILL');
+		await writer.close();
+		fs.rmSync(dir, { recursive: true });
 	}
 });
 
