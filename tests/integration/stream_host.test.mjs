@@ -93,8 +93,9 @@ describe("the host application's own sessions", () => {
 		await Promise.all([silent.end(), ticket.end()]);
 		assert.ok(Date.now() >= expiresAt);
 		assert.ok(busy.notifications.length > 0);
-		for (const stream of [silent, ticket, busy])
-			assertClose(stream.events.at(-1), 'session');
+		for (const stream of [silent, busy]) assertSessionOver(stream);
+		// A poll is over by now, and the next one would take another ticket.
+		if (!SERVER.holdsBack) assertSessionOver(ticket);
 		const beats = reference.events.filter(
 			(e) => e.event === 'heartbeat' && e.data.timestamp > expiresAt,
 		);
@@ -116,8 +117,10 @@ describe("the host application's own sessions", () => {
 		);
 		const second = await server.openStream(cookie('t-shared'));
 		await second.waitFor(() => second.events.length >= 4);
+		// Cut in polls, it is over with its next one.
+		if (SERVER.holdsBack) await first.end();
 		assert.equal(first.ended, true, 'after three heartbeats');
-		assertClose(first.events.at(-1), 'session');
+		assertSessionOver(first);
 		assert.equal(second.ended, false);
 		second.close();
 	});
