@@ -65,7 +65,9 @@ describe('in the sandbox', () => {
 		assert.equal((await post('/read-all')).json.unreadCount, 0);
 		const made = await post('/ticket');
 		assert.equal(made.status, 201);
-		const stream = await server.openStream({ query: { ticket: made.json.ticket } });
+		const once = await server.openStream({ query: { ticket: made.json.ticket } });
+		once.close();
+		const stream = await server.openStream(who('third'));
 		await poll('retention', async () => {
 			const [{ n }] = await server.rows('SELECT count(*) AS n FROM events;');
 			return n <= 6;
