@@ -86,7 +86,7 @@ inBoth('a token by fetch, or by a ticket for each native stream', async ({ open,
 		await tab.is('connected');
 		// Each is good for one stream.
 		if (before) assert.ok(tickets() > before);
-		await server.sql('DELETE FROM notifications;');
+		await server.sql(`DELETE FROM notifications WHERE user_id = '${user}';`);
 		await tabs.pop().close();
 	}
 	// Revoked: it stops, whichever way.
