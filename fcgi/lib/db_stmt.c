@@ -92,8 +92,10 @@ int db_query(struct db *db, enum db_query query, struct db_stmt **out,
 		db->used = true;
 		s->db = db;
 		s->name = db_query_names[query];
-		if (rc != SQLITE_OK)
-			return db_fail(db, rc, s->name, err);
+		if (rc != SQLITE_OK) {
+			db_fail(db, rc, s->name, err);
+			return -1; /* as an analyser sees, too */
+		}
 	} else {
 		sqlite3_reset(s->stmt);
 		sqlite3_clear_bindings(s->stmt);
