@@ -217,7 +217,10 @@ describe(`${WEB_SERVER}: restarts`, () => {
 		const connections = follower.connections.length;
 		await cut(async () => server.sql(insert('alice', away)));
 		await follower.waitFor(() => follower.received.some(titled(away)));
-		assert.ok(follower.connections.length > connections);
+		// Polls are no connections to cut: the cut may fall between two of them,
+		// and where it does not, the next one is part of the same stream.
+		if (!SERVER.holdsBack)
+			assert.ok(follower.connections.length > connections);
 		assert.deepEqual(follower.resets, []);
 		await follower.stop();
 		for (const stream of follower.connections) stream.check();
