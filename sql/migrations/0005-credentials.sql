@@ -258,4 +258,6 @@ BEGIN
     END;
 END;
 
+PRAGMA user_version = 5;
+
 COMMIT;
