@@ -6,7 +6,8 @@
  * first, so that whatever is answered was true at a time when the credential
  * was good.  Everything else looks at the credential twice: first here, in a
  * read transaction, so that a stranger's body is not even parsed and waits for
- * nobody, then in the write transaction (api_group.c).
+ * nobody, then in the write transaction (api_group.c), unless nobody has
+ * written in between.
  */
 #include "api.h"
 

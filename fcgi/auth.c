@@ -130,6 +130,7 @@ static int from_row(struct db *db, enum credential credential,
 	    .id = db_int(row, COLUMN_ID),
 	    .scopes = auth_scopes_of_row(db_text(row, COLUMN_SCOPES)),
 	    .expires_at = db_int(row, COLUMN_EXPIRES_AT),
+	    .read_in = db_seen_state(db),
 	};
 	set_user(out, db_text(row, COLUMN_USER));
 	db_reset(row);

@@ -25,26 +25,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "journal_internal.h"
 #include "lib/clock.h"
 #include "lib/db.h"
-#include "lib/dirwatch.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
 
-#define TICK_MS		  1000
-#define TICK_BLIND_MS	  200
 #define RECHECK_MIN_NS	  15000
 #define RECHECK_MAX_NS	  50000000
 #define RECHECK_SERIES_NS 300000000 /* where SQLite can't answer */
-#define REOPEN_MIN_NS	  20000000
-#define REOPEN_MAX_NS	  1000000000
-#define MOMENT_NS	  100000000 /* a file that is being replaced */
-#define NS_PER_MS	  1000000
 #define AT_COLUMN	  (JOURNAL_NONCE_COLUMN + 1 + NOTIFICATION_COLUMNS)
 
 static const char *const action_names[] = {
@@ -91,245 +83,6 @@ void journal_row_from(struct journal_row *row, struct db_stmt *stmt)
 				      JOURNAL_NONCE_COLUMN + 1);
 }
 
-/* ---- opening, and opening again ---- */
-
-void journal_unusable(struct journal *j, const struct err *why)
-{
-	if (strcmp(j->complaint, why->message) != 0)
-		log_error("database-unusable", "code=%s detail=\"%s\"",
-			  err_name(why->code), why->message);
-	memcpy(j->complaint, why->message, sizeof(j->complaint));
-	db_close(j->db);
-	j->db = NULL;
-	j->backoff_ns = j->backoff_ns * 2;
-	if (j->backoff_ns < REOPEN_MIN_NS)
-		j->backoff_ns = REOPEN_MIN_NS;
-	if (j->backoff_ns > REOPEN_MAX_NS)
-		j->backoff_ns = REOPEN_MAX_NS;
-	if (j->backoff_ns > MOMENT_NS)
-		j->sink->usable(j->sink, false);
-	loop_timer_set(j->loop, &j->reopen, clock_mono_ns() + j->backoff_ns);
-}
-
-static void close_watch(struct journal *j)
-{
-	loop_unwatch(j->loop, &j->watch_io);
-	dirwatch_close(j->watch);
-	j->watch = NULL;
-}
-
-static void open_watch(struct journal *j)
-{
-	struct err err;
-
-	close_watch(j);
-	if (dirwatch_open(&j->watch, j->path, &err) == 0 &&
-	    loop_watch(j->loop, &j->watch_io, dirwatch_fd(j->watch), EPOLLIN,
-		       &err) == 0) {
-		j->blind = dirwatch_blind(j->path);
-		if (j->blind)
-			log_warn("inotify-blind",
-				 "detail=\"the file system does not tell of "
-				 "other machines' writes\" poll_ms=%d",
-				 TICK_BLIND_MS);
-		return;
-	}
-	if (!j->blind)
-		log_warn("inotify-unavailable", "detail=\"%s\" poll_ms=%d",
-			 err.message, TICK_BLIND_MS);
-	j->blind = true;
-}
-
-/* With it goes the lock, and with that the watch. */
-static void close_head(struct journal *j)
-{
-	close_watch(j);
-	journal_head_close(j->head);
-	j->head = NULL;
-	j->watcher = false;
-	j->blind = false;
-	registry_set_watcher(j->registry, false);
-}
-
-void journal_try_watch(struct journal *j)
-{
-	if (!j->watcher) {
-		j->watcher = journal_head_lock(j->head);
-		if (!j->watcher)
-			return;
-		registry_set_watcher(j->registry, true);
-		/* Who watched before us may not have told everybody. */
-		j->wake_all = true;
-		if (j->settled)
-			journal_write_mark(j);
-	}
-	if (!j->watch || dirwatch_gone(j->watch))
-		open_watch(j);
-}
-
-/* The file may be a link, and be made later. */
-static void resolve_path(struct journal *j)
-{
-	char *real = realpath(j->name, NULL);
-
-	if (!real)
-		real = mem_strdup(j->name);
-	if (j->path && strcmp(j->path, real) != 0)
-		close_head(j);
-	free(j->path);
-	j->path = real;
-}
-
-static int open_head(struct journal *j, struct err *err)
-{
-	if (!j->head && journal_head_open(&j->head, j->path, err) < 0)
-		return -1;
-	/* The watch comes before the first read: what is written after this
-	 * is told. */
-	journal_try_watch(j);
-	return 0;
-}
-
-static int connect_database(struct journal *j, struct err *err)
-{
-	struct db_options options = {.path = j->path,
-				     .synchronous_full = j->synchronous_full};
-
-	j->db = j->spare;
-	j->spare = NULL;
-	if (j->db && !db_moved(j->db)) {
-		db_set_busy_timeout(j->db, 0);
-		return 0;
-	}
-	db_close(j->db);
-	j->db = NULL;
-	return db_open(&j->db, &options, err);
-}
-
-static void open_database(struct journal *j)
-{
-	struct err err;
-
-	resolve_path(j);
-	if (connect_database(j, &err) < 0 || open_head(j, &err) < 0 ||
-	    journal_settle(j, &err) < 0) {
-		journal_unusable(j, &err);
-		return;
-	}
-	j->due = true; /* only a read shows whether it is good */
-	j->sink->page_end(j->sink, j->position);
-}
-
-static void wake(struct journal *j, enum journal_cause cause)
-{
-	/* The tick is what remains when nothing else told of it. */
-	if (!j->due || j->cause == JOURNAL_BY_TICK)
-		j->cause = cause;
-	if (cause != JOURNAL_BY_RECHECK)
-		j->woken_ns = loop_now_ns(j->loop);
-	j->due = true;
-	loop_again(j->loop);
-}
-
-/* ---- what wakes us ---- */
-
-/* True when something was written. */
-static bool take_watch(struct journal *j)
-{
-	unsigned what = j->watch ? dirwatch_read(j->watch) : 0;
-
-	if (what & (DIRWATCH_NAMES | DIRWATCH_LOST))
-		j->check_identity = true;
-	return what != 0;
-}
-
-static void watch_ready(struct loop_io *io, uint32_t events)
-{
-	struct journal *j = CONTAINER_OF(io, struct journal, watch_io);
-
-	(void)events;
-	if (take_watch(j))
-		wake(j, JOURNAL_BY_INOTIFY);
-}
-
-/* The next opening makes or finds another one. */
-static void check_head(struct journal *j)
-{
-	struct err err;
-
-	if (!j->head || !journal_head_lost(j->head))
-		return;
-	close_head(j);
-	if (j->db && open_head(j, &err) < 0)
-		journal_unusable(j, &err);
-}
-
-/* Is there nothing that we have to read ourselves at this tick?  What others
- * have committed is seen without the schema that was given back.  If there is
- * something, the watcher has until the next tick to read it too: then it has
- * woken us, if it concerned us.  So one that is stopped delays us by two ticks.
- */
-static bool is_told(struct journal *j)
-{
-	int64_t version;
-
-	if (!j->small || !j->db || j->due)
-		return false;
-	journal_try_watch(j);
-	if (j->watcher || db_moved(j->db))
-		return false;
-	if (j->unsure_ns && journal_head_read_ns(j->head) < j->unsure_ns)
-		return false;
-	version = db_data_version(j->db);
-	if (version < 0)
-		return false;
-	j->unsure_ns = version == j->version ? 0 : clock_mono_ns();
-	j->version = version;
-	return true;
-}
-
-static void tick(struct loop_timer *timer)
-{
-	struct journal *j = CONTAINER_OF(timer, struct journal, tick);
-	int64_t period = j->blind ? TICK_BLIND_MS : TICK_MS;
-
-	check_head(j);
-	registry_set_watcher(j->registry, j->watcher);
-	if (j->watcher)
-		registry_reap(j->registry);
-	if (!is_told(j)) {
-		j->check_identity = true;
-		wake(j,
-		     j->recheck.due_ns ? JOURNAL_BY_RECHECK : JOURNAL_BY_TICK);
-	}
-	loop_timer_set(j->loop, &j->tick,
-		       loop_now_ns(j->loop) + period * NS_PER_MS);
-}
-
-static void recheck(struct loop_timer *timer)
-{
-	wake(CONTAINER_OF(timer, struct journal, recheck), JOURNAL_BY_RECHECK);
-}
-
-static void reopen(struct loop_timer *timer)
-{
-	struct journal *j = CONTAINER_OF(timer, struct journal, reopen);
-
-	open_database(j);
-	wake(j, JOURNAL_BY_RECHECK);
-}
-
-void journal_own_commit(struct journal *j)
-{
-	wake(j, JOURNAL_BY_OWN);
-}
-
-void journal_woken(struct journal *j, bool late)
-{
-	j->check_identity = true;
-	wake(j, late ? JOURNAL_BY_TICK : JOURNAL_BY_WATCHER);
-}
-
 /* ---- reading ---- */
 
 /* Rows were found: by what?  A row that a tick found while an inotify event
@@ -337,7 +90,7 @@ void journal_woken(struct journal *j, bool late)
  * been of yet another commit, so it leads to a read of its own all the same. */
 static void count_rows(struct journal *j, uint64_t rows)
 {
-	if (rows && j->cause == JOURNAL_BY_TICK && take_watch(j)) {
+	if (rows && j->cause == JOURNAL_BY_TICK && journal_take_watch(j)) {
 		j->cause = JOURNAL_BY_INOTIFY;
 		j->due = true;
 		loop_again(j->loop);
@@ -548,10 +301,8 @@ struct journal *journal_new(struct loop *loop,
 	j->synchronous_full = options->synchronous_full;
 	j->registry = options->registry;
 	j->sink = sink;
-	j->watch_io = (struct loop_io){-1, 0, watch_ready};
-	j->tick.fire = tick;
-	j->recheck.fire = recheck;
-	j->reopen.fire = reopen;
+	journal_wake_init(j);
+	j->reopen.fire = journal_reopen;
 	j->hook.run = run;
 	loop_add_hook(loop, &j->hook);
 	return j;
@@ -563,7 +314,7 @@ void journal_follow(struct journal *j)
 		return;
 	j->following = true;
 	loop_timer_set(j->loop, &j->tick, loop_now_ns(j->loop) + 1);
-	open_database(j);
+	journal_open_database(j);
 }
 
 void journal_close(struct journal *j)
@@ -575,11 +326,12 @@ void journal_close(struct journal *j)
 	was_watcher = j->watcher;
 	loop_timer_stop(j->loop, &j->tick);
 	loop_timer_stop(j->loop, &j->recheck);
+	loop_timer_stop(j->loop, &j->hush);
 	loop_timer_stop(j->loop, &j->reopen);
 	loop_remove_hook(j->loop, &j->hook);
 	db_close(j->db);
 	db_close(j->spare);
-	close_head(j);
+	journal_close_head(j);
 	if (was_watcher) /* somebody who need not wait for the tick */
 		registry_wake_heir(j->registry);
 	free(j->name);

@@ -132,8 +132,14 @@ void journal_return(struct journal *j, struct db *db, bool same);
  * that it reads at a tick only if there is something to read, and nobody
  * vouches that none of it concerns us.  False: there was nothing to give. */
 bool journal_shrink(struct journal *j);
-/* One of our own workers committed. */
+/* One of our own threads committed. */
 void journal_own_commit(struct journal *j);
+/* One of our own threads is at work on a commit: for the moment that this
+ * takes, or until it says that it is done, nobody need tell that something is
+ * written.
+ */
+void journal_hush(struct journal *j);
+void journal_listen(struct journal *j); /* … it is done */
 /* The process that watches says that there is something for us.  `late`: it was
  * only a tick that has shown it. */
 void journal_woken(struct journal *j, bool late);

@@ -1,5 +1,5 @@
 /*
- * journal_internal: what journal.c and journal_epoch.c share.
+ * journal_internal: what the journal_*.c share.
  */
 #ifndef BELFRY_JOURNAL_INTERNAL_H
 #define BELFRY_JOURNAL_INTERNAL_H
@@ -29,6 +29,7 @@ struct journal {
 	struct dirwatch *watch; /* NULL: another process's, or polling */
 	struct loop_io watch_io;
 	struct loop_timer tick, recheck, reopen;
+	struct loop_timer hush; /* the watch is not looked at until then */
 	struct loop_hook hook;
 
 	int64_t position, nonce; /* the anchor; 0: empty journal */
@@ -52,6 +53,8 @@ struct journal {
 	uint64_t found[JOURNAL_CAUSES];
 };
 
+/* ---- journal_epoch.c ---- */
+
 /* After opening: is this the database whose rows were handed out?  If not, a
  * new epoch begins. */
 int journal_settle(struct journal *j, struct err *err);
@@ -60,11 +63,32 @@ int journal_settle(struct journal *j, struct err *err);
 int journal_start_over(struct journal *j, struct err *err);
 /* Another process has started over, in a row that was just read. */
 int journal_take_epoch(struct journal *j, struct err *err);
-/* Becomes the watcher if nobody is: opens the watch, before the next read. */
-void journal_try_watch(struct journal *j);
 /* The head file remembers where we stand, unless it knows better. */
 void journal_write_mark(struct journal *j);
+
+/* How often a read looks whether there is something that nothing told of, where
+ * inotify does not tell of everything. */
+#define TICK_BLIND_MS 200
+
+/* ---- journal_open.c ---- */
+
+/* Opens the database, takes its journal's end for where we stand, and reads
+ * soon; a failure is journal_unusable. */
+void journal_open_database(struct journal *j);
+void journal_reopen(struct loop_timer *timer); /* the timer's: the same again */
+int journal_open_head(struct journal *j, struct err *err);
+void journal_close_head(struct journal *j); /* and with it the lock */
+/* Becomes the watcher if nobody is: opens the watch, before the next read. */
+void journal_try_watch(struct journal *j);
 /* Closes the database, says why (once), and tries again later. */
 void journal_unusable(struct journal *j, const struct err *why);
+
+/* ---- journal_wake.c ---- */
+
+void journal_wake_init(struct journal *j);
+/* This turn reads. */
+void journal_wake(struct journal *j, enum journal_cause cause);
+/* Takes what inotify has to tell: true when something was written. */
+bool journal_take_watch(struct journal *j);
 
 #endif

@@ -29,9 +29,10 @@
 #include "metrics.h"
 #include "server_internal.h"
 
-#define READ_MAX_NS  INT64_C(30000000000)
-#define WRITE_MAX_NS INT64_C(60000000000)
-#define OUT_MAX	     (ANSWER_MAX_BYTES + ANSWER_MAX_BYTES / 64)
+#define READ_MAX_NS	INT64_C(30000000000)
+#define WRITE_MAX_NS	INT64_C(60000000000)
+#define WRITER_WAITS_NS 50000000 /* after this long without a commit */
+#define OUT_MAX		(ANSWER_MAX_BYTES + ANSWER_MAX_BYTES / 64)
 
 static void forget_conn(struct loop_deferred *deferred)
 {
@@ -60,17 +61,6 @@ static void retire(struct conn *c)
 	loop_defer(c->server->loop, &c->deferred);
 	if (c->server->single) /* the end of the process waits for it */
 		loop_again(c->server->loop);
-}
-
-void conn_kill(struct conn *c)
-{
-	/* A worker has it: its mail finds out. */
-	if (c->state == CONN_WORKING) {
-		c->hung_up = true;
-		loop_unwatch(c->server->loop, &c->io);
-		return;
-	}
-	retire(c);
 }
 
 /* ---- in a worker ---- */
@@ -111,31 +101,24 @@ static void answer_bad(struct answer *answer, const struct err *err)
 	answer_problem_status(answer, status, err);
 }
 
-static void work(struct job *job, struct api *api)
+/* False: it goes on to write. */
+static bool answer_now(struct conn *c, struct api *api)
 {
-	struct conn *c = CONTAINER_OF(job, struct conn, job);
 	struct err err;
 
 	answer_init(&c->answer);
 	c->request_id = c->gather.request_id;
 	if (request_parse(&c->request, &c->gather, &err) < 0) {
 		answer_bad(&c->answer, &err);
-		answered(c);
-		return;
+		return true;
 	}
 	c->exchange =
 	    (struct api_exchange){.request = c->request, .answer = &c->answer};
-	if (api_handle(api, &c->exchange) != API_WRITE)
-		answered(c);
-	else if (c->server->writer)
-		workers_submit(c->server->writer, &c->job);
-	else
-		conn_write_group(&c->job, api);
+	return api_handle(api, &c->exchange) == API_ANSWERED;
 }
 
-void conn_write_group(struct job *list, struct api *api)
+static void write_group(struct job *list, struct api *api)
 {
-	struct server *server = CONTAINER_OF(list, struct conn, job)->server;
 	struct api_exchange *exchanges = NULL, **end = &exchanges;
 	struct job *next;
 
@@ -150,10 +133,60 @@ void conn_write_group(struct job *list, struct api *api)
 		next = job->next; /* the connection may be gone after this */
 		answered(CONTAINER_OF(job, struct conn, job));
 	}
+}
+
+void conn_write_group(struct job *list, struct api *api)
+{
+	struct server *server = CONTAINER_OF(list, struct conn, job)->server;
+	struct job *writes = NULL, **end = &writes, *next;
+
+	for (struct job *job = list; job; job = next) {
+		struct conn *c = CONTAINER_OF(job, struct conn, job);
+
+		next = job->next;
+		if (!c->request && answer_now(c, api)) {
+			answered(c);
+			continue;
+		}
+		*end = job;
+		end = &job->next;
+	}
+	*end = NULL;
+	if (!writes)
+		return;
+	write_group(writes, api);
 	checkpoint_after_commit(server, api);
 }
 
+static void work(struct job *job, struct api *api)
+{
+	struct conn *c = CONTAINER_OF(job, struct conn, job);
+
+	if (answer_now(c, api)) {
+		answered(c);
+	} else if (c->server->writer) {
+		workers_submit(c->server->writer, &c->job);
+	} else {
+		job->next = NULL;
+		write_group(job, api);
+	}
+}
+
 /* ---- back in the loop ---- */
+
+/* While the request is worked on, nothing is expected: who hangs up is noticed
+ * by writing. */
+static void expect(struct conn *c, uint32_t events)
+{
+	struct loop *loop = c->server->loop;
+
+	if (!events)
+		loop_unwatch(loop, &c->io);
+	else if (c->io.fd >= 0)
+		loop_change(loop, &c->io, events);
+	else if (loop_watch(loop, &c->io, c->fd, events, NULL) < 0)
+		retire(c);
+}
 
 static void write_out(struct conn *c)
 {
@@ -165,7 +198,7 @@ static void write_out(struct conn *c)
 		iov.iov_len = c->out.len - c->out_offset;
 		n = peer_write(c->fd, &iov, 1);
 		if (n == 0) {
-			loop_change(c->server->loop, &c->io, EPOLLOUT);
+			expect(c, EPOLLOUT);
 			return;
 		}
 		if (n < 0)
@@ -183,36 +216,70 @@ static void become_stream(struct conn *c)
 
 	c->answer.open = NULL;
 	c->fd = -1;
-	loop_unwatch(c->server->loop, &c->io);
 	hub_adopt(c->server->hub, fd, c->request_id, open,
 		  buf_span(&c->answer.bytes));
 	retire(c);
 }
 
+static void write_ends(struct conn *c)
+{
+	struct server *server = c->server;
+	struct journal *journal = hub_journal(server->hub);
+
+	server->writes--;
+	if (c->answer.wrote) {
+		server->writer_heard_ns = loop_now_ns(server->loop);
+		journal_own_commit(journal);
+	}
+	if (!server->writes)
+		journal_listen(journal);
+	else if (c->answer.wrote)
+		journal_hush(journal);
+}
+
 static void deliver(struct loop_mail *mail)
 {
 	struct conn *c = CONTAINER_OF(mail, struct conn, mail);
-	bool gone = c->hung_up;
 
-	if (c->answer.wrote)
-		journal_own_commit(hub_journal(c->server->hub));
+	if (c->may_write)
+		write_ends(c);
 	c->state = CONN_WRITING;
 	c->progress_ns = loop_now_ns(c->server->loop);
-	if (gone)
-		retire(c);
-	else if (c->answer.open)
+	if (c->answer.open)
 		become_stream(c);
 	else
 		write_out(c);
 }
 
+/* What may write is the writer's from the start: another thread to look at it
+ * first would be one more to wake.  But where the writer waits for somebody
+ * else's lock, who is to be refused does not have to wait with it. */
+static struct workers *workers_for(struct conn *c)
+{
+	struct server *server = c->server;
+	struct span method = fcgi_gather_param(&c->gather, "REQUEST_METHOD");
+	int64_t now_ns = loop_now_ns(server->loop);
+
+	c->may_write =
+	    !span_equal_text(method, "GET") && !span_equal_text(method, "HEAD");
+	if (!c->may_write)
+		return server->workers;
+	if (server->writes++ == 0) {
+		server->writer_heard_ns = now_ns;
+		journal_hush(hub_journal(server->hub));
+	}
+	if (!server->writer ||
+	    now_ns - server->writer_heard_ns > WRITER_WAITS_NS)
+		return server->workers;
+	return server->writer;
+}
+
 static void request_complete(struct conn *c)
 {
 	c->state = CONN_WORKING;
-	/* Nothing more is expected; EPOLLHUP comes all the same. */
-	loop_change(c->server->loop, &c->io, 0);
+	expect(c, 0);
 	c->job.run = work;
-	workers_submit(c->server->workers, &c->job);
+	workers_submit(workers_for(c), &c->job);
 }
 
 static void read_some(struct conn *c)
@@ -222,15 +289,18 @@ static void read_some(struct conn *c)
 	ssize_t n = recv(c->fd, server->read_buf, sizeof(server->read_buf),
 			 MSG_DONTWAIT);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		expect(c, EPOLLIN);
 		return;
+	}
 	if (n <= 0) {
-		conn_kill(c);
+		retire(c);
 		return;
 	}
 	switch (
 	    fcgi_gather_feed(&c->gather, server->read_buf, (size_t)n, &err)) {
 	case FCGI_MORE:
+		expect(c, EPOLLIN);
 		return;
 	case FCGI_COMPLETE:
 		request_complete(c);
@@ -239,7 +309,7 @@ static void read_some(struct conn *c)
 		log_warn("bad-request", "detail=\"%s\"", err.message);
 		/* fall through */
 	case FCGI_ABORTED:
-		conn_kill(c);
+		retire(c);
 		return;
 	}
 }
@@ -256,11 +326,9 @@ static void conn_ready(struct loop_io *io, uint32_t events)
 		if (events & EPOLLOUT)
 			write_out(c);
 		else
-			conn_kill(c);
+			retire(c);
 		return;
 	case CONN_WORKING:
-		conn_kill(c);
-		return;
 	case CONN_DEAD:
 		return;
 	}
@@ -286,10 +354,7 @@ void conn_accept(struct server *server, int fd)
 	struct conn *c = add_conn(server, fd);
 
 	fcgi_gather_init(&c->gather, API_BODY_MAX_BYTES);
-	if (loop_watch(server->loop, &c->io, fd, EPOLLIN, NULL) < 0)
-		retire(c);
-	else
-		read_some(c); /* it is there already, as a rule */
+	read_some(c); /* it is there already, as a rule */
 }
 
 void conn_answer(struct server *server, int fd, struct fcgi_gather *request)
@@ -298,8 +363,6 @@ void conn_answer(struct server *server, int fd, struct fcgi_gather *request)
 
 	c->gather = *request;
 	fcgi_gather_init(request, 0);
-	/* A regular file can't be watched; it is never full either. */
-	loop_watch(server->loop, &c->io, fd, 0, NULL);
 	request_complete(c);
 }
 

@@ -51,7 +51,9 @@ struct server {
 	struct loop_timer accept_timer, sweep_timer, drain_timer;
 	struct conn *conns;
 	unsigned conn_count;
-	unsigned accepted; /* since memory was last given back */
+	unsigned writes;	 /* requests that may write, under way … */
+	int64_t writer_heard_ns; /* … since then, or since the last commit */
+	unsigned accepted;	 /* since memory was last given back */
 	bool draining;
 	bool single; /* CGI: ends with the one request */
 	char read_buf[SERVER_READ_BYTES];
@@ -74,17 +76,17 @@ struct conn {
 	int64_t progress_ns; /* accepted, or written last */
 	int fd;
 	uint16_t request_id;
+	bool may_write; /* of its method */
 	enum { CONN_READING, CONN_WORKING, CONN_WRITING, CONN_DEAD } state;
-	bool hung_up; /* while a worker has it */
 };
 
-/* The writer's: answers a list of connections' requests. */
+/* The writer's: answers a list of connections' requests; those that write share
+ * a commit. */
 void conn_write_group(struct job *list, struct api *api);
 
 void conn_accept(struct server *server, int fd);
 /* A request that is complete (CGI): answers it on fd.  Takes both. */
 void conn_answer(struct server *server, int fd, struct fcgi_gather *request);
-void conn_kill(struct conn *c);
 /* Those that take too long to ask or to read. */
 void conn_sweep(struct server *server, int64_t now_ns);
 /* At the end: whoever is left. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "api.h"
 #include "lib/err.h"
@@ -78,6 +79,11 @@ static void *work(void *argument)
 	struct worker *w = argument;
 	struct job *list;
 
+	/* On Linux it is the thread's own.  Not being nicer is no failure. */
+	if (w->pool->options.nice)
+		setpriority(PRIO_PROCESS, 0,
+			    getpriority(PRIO_PROCESS, 0) +
+				w->pool->options.nice);
 	while (next(w, &list))
 		if (list)
 			run(w->pool, list, w->api);

@@ -31,6 +31,7 @@ struct workers_options {
 	 * and runs them together, instead of each by its own run. */
 	void (*run_group)(struct job *list, struct api *api);
 	unsigned group_max;
+	int nice; /* the threads' (setpriority), above the process's: 0 to 19 */
 	int cache_kib; /* of each database connection: see db_options */
 	bool leave_checkpoints;	 /* to others: the same */
 	struct metrics *metrics; /* for api_share */

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,10 +191,12 @@ static void configure(void)
 
 int db_open(struct db **out, const struct db_options *o, struct err *err)
 {
+	static atomic_uint serial;
 	struct db *db = mem_new(sizeof(*db));
 	struct err why = {ERR_OK, ""};
 	int flags, rc;
 
+	db->serial = atomic_fetch_add(&serial, 1) + 1;
 	pthread_once(&configured, configure);
 	flags = o->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (o->create)
@@ -257,6 +260,15 @@ int64_t db_data_version(struct db *db)
 		version = sqlite3_column_int64(db->data_version, 0);
 	sqlite3_reset(db->data_version);
 	return version;
+}
+
+int64_t db_seen_state(struct db *db)
+{
+	unsigned version = 0;
+
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_DATA_VERSION,
+			     &version);
+	return (int64_t)db->serial << 32 | version;
 }
 
 void db_keep_little(void)

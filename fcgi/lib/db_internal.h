@@ -34,6 +34,7 @@ struct db {
 	struct db_stmt named[DB_QUERIES];
 	struct db_stmt *texts;
 	sqlite3_stmt *data_version;
+	unsigned serial;	 /* of this process's connections, from 1 */
 	bool used;		 /* statements were prepared */
 	int wal_pages;		 /* at the last commit */
 	const char *opener_file; /* NULL: no transaction */

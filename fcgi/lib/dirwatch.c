@@ -27,8 +27,9 @@
 
 /* Together more than the kernel queues by default (16,384 events); a bound, as
  * a busy writer must not keep us here. */
-#define READS_MAX  64
-#define READ_BYTES 16384
+#define READS_MAX	64
+#define READ_BYTES	16384
+#define EVENT_MAX_BYTES (sizeof(struct inotify_event) + NAME_MAX + 1)
 
 struct dirwatch {
 	int fd;
@@ -176,6 +177,9 @@ unsigned dirwatch_read(struct dirwatch *d)
 			flags |= judge(d, event);
 			p += sizeof(*event) + event->len;
 		}
+		/* One more would have had room. */
+		if ((size_t)n < sizeof(bytes) - EVENT_MAX_BYTES)
+			break;
 	}
 	return flags;
 }

@@ -187,15 +187,6 @@ enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
 	return result;
 }
 
-/* ---- request ---- */
-
-struct request {
-	FCGX_Request fcgx;
-	struct buf body;
-	uint16_t id;
-	bool body_too_large;
-};
-
 /* One length of a name-value pair: 1 byte, or 4 with the high bit set. */
 static int pair_length(struct span *s, size_t *length)
 {
@@ -212,17 +203,45 @@ static int pair_length(struct span *s, size_t *length)
 	return 0;
 }
 
+/* The first pair; *s becomes what follows it. -1: it is cut off. */
+static int next_pair(struct span *s, struct span *name, struct span *value)
+{
+	if (pair_length(s, &name->len) < 0 || pair_length(s, &value->len) < 0 ||
+	    name->len + value->len > s->len)
+		return -1;
+	name->data = s->data;
+	value->data = s->data + name->len;
+	s->data += name->len + value->len;
+	s->len -= name->len + value->len;
+	return 0;
+}
+
+struct span fcgi_gather_param(const struct fcgi_gather *g, const char *name)
+{
+	struct span rest = buf_span(&g->params), key, value;
+
+	while (rest.len && next_pair(&rest, &key, &value) == 0)
+		if (span_equal_text(key, name))
+			return value;
+	return SPAN_NONE;
+}
+
+/* ---- request ---- */
+
+struct request {
+	FCGX_Request fcgx;
+	struct buf body;
+	uint16_t id;
+	bool body_too_large;
+};
+
 static bool pairs_are_whole(struct span s)
 {
-	size_t name, value;
+	struct span name, value;
 
-	while (s.len) {
-		if (pair_length(&s, &name) < 0 || pair_length(&s, &value) < 0 ||
-		    name + value > s.len)
+	while (s.len)
+		if (next_pair(&s, &name, &value) < 0)
 			return false;
-		s.data += name + value;
-		s.len -= name + value;
-	}
 	return true;
 }
 
@@ -244,27 +263,39 @@ static void put_records(struct buf *b, unsigned char type, struct span data)
 	buf_append(b, head, sizeof(head));
 }
 
-/* A memfd with the request as libfcgi wants it; the body is ours already. */
-static int make_memfd(const struct fcgi_gather *g, struct err *err)
+/* Of this thread: to make one for each request takes longer than to parse it.
+ */
+static _Thread_local int memfd = -1;
+static _Thread_local size_t memfd_len;
+
+/* Fills the memfd with the request as libfcgi wants it, and nothing after it;
+ * the body is ours already. */
+static int fill_memfd(const struct fcgi_gather *g, struct err *err)
 {
 	static const unsigned char begin[] = {1, 1, 0, 1, 0, 8, 0, 0,
 					      0, 1, 0, 0, 0, 0, 0, 0};
 	struct buf b;
-	int fd;
+	int result = 0;
 
 	buf_init(&b, FCGI_PARAMS_MAX_BYTES + 256);
 	buf_append(&b, begin, sizeof(begin));
 	put_records(&b, TYPE_PARAMS, buf_span(&g->params));
 	put_records(&b, TYPE_STDIN, SPAN(""));
-	fd = memfd_create("request", MFD_CLOEXEC);
-	if (fd < 0 || pwrite(fd, b.data, b.len, 0) != (ssize_t)b.len) {
-		err_set_errno(err, "memfd");
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
+	if (memfd < 0) {
+		memfd = memfd_create("request", MFD_CLOEXEC);
+		memfd_len = 0;
 	}
+	if (memfd < 0 || pwrite(memfd, b.data, b.len, 0) != (ssize_t)b.len ||
+	    (memfd_len > b.len && ftruncate(memfd, (off_t)b.len) < 0) ||
+	    lseek(memfd, 0, SEEK_SET) < 0) {
+		result = err_set_errno(err, "memfd");
+		if (memfd >= 0)
+			close(memfd);
+		memfd = -1;
+	}
+	memfd_len = b.len;
 	buf_fini(&b);
-	return fd;
+	return result;
 }
 
 static void init_library(void)
@@ -276,7 +307,7 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct request *r = NULL;
-	int fd = -1, result = -1;
+	int result = -1;
 
 	pthread_once(&once, init_library);
 	if (g->params.overflow) {
@@ -290,16 +321,15 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 		err_set(err, ERR_INVALID, "FastCGI parameters are cut off");
 		goto out;
 	}
-	fd = make_memfd(g, err);
-	if (fd < 0)
+	if (fill_memfd(g, err) < 0)
 		goto out;
 	r = mem_new(sizeof(*r));
 	FCGX_InitRequest(&r->fcgx, -1, 0);
-	r->fcgx.ipcFd = fd;
+	r->fcgx.ipcFd = memfd;
 	r->fcgx.keepConnection = 1; /* libfcgi leaves the descriptor alone */
 	if (FCGX_Accept_r(&r->fcgx) != 0) {
 		err_set(err, ERR_INVALID, "libfcgi refuses the request");
-		fd = r->fcgx.ipcFd; /* -1: libfcgi has closed it */
+		memfd = r->fcgx.ipcFd; /* -1: libfcgi has closed it */
 		FCGX_Free(&r->fcgx, 0);
 		free(r);
 		goto out;
@@ -312,8 +342,6 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 	*out = r;
 	result = 0;
 out:
-	if (fd >= 0)
-		close(fd);
 	fcgi_gather_fini(g);
 	return result;
 }

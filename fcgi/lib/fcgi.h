@@ -50,6 +50,9 @@ void fcgi_gather_fini(struct fcgi_gather *g);
 /* Takes n bytes as they came from the peer, in pieces of any size. */
 enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
 				    size_t n, struct err *err);
+/* A CGI variable of what was gathered, before it is parsed; SPAN_NONE when it
+ * is not there, or what stands before it is cut off. */
+struct span fcgi_gather_param(const struct fcgi_gather *g, const char *name);
 
 /* ---- request: the thread that has it ---- */
 

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 
 import * as fastcgi from './lib/fastcgi.mjs';
 import { BASE, startServer } from './lib/harness.mjs';
-import { waiting } from './lib/wait.mjs';
+import { poll, waiting } from './lib/wait.mjs';
 import { Writer, insert } from './lib/writer.mjs';
 
 // One request straight to the responder, which takes connections in the order
@@ -104,6 +104,31 @@ describe('while the write lock is held', { concurrency: true }, () => {
 				assert.equal((await write.end()).status, 204);
 			const event = await stream.next((e) => e.event === 'notification');
 			assert.equal(event.data.action, 'read');
+		});
+	});
+
+	describe('who is refused', () => {
+		const f = fixture();
+		f.nobody = 'bft_nobody';
+
+		test('does not wait with 12 writes', async () => {
+			await f.holder.exec('BEGIN IMMEDIATE;');
+			const writes = [];
+			for (let i = 0; i < 12; i++)
+				writes.push(await f.send('POST', '/1/read', 'read'));
+			// Those that come before it is clear that the writer waits do, too.
+			const refused = [];
+			await poll('a refusal', async () => {
+				refused.push(await f.send('POST', '/1/read', 'nobody'));
+				return refused.some((post) => post.answered);
+			});
+			const early = writes.filter((write) => write.answered);
+			assert.equal(early.length, 0, early[0]?.answer.head);
+			await f.holder.exec('COMMIT;');
+			for (const write of writes)
+				assert.equal((await write.end()).status, 204);
+			for (const post of refused)
+				assert.match(String((await post.end()).status), /^4(01|29)$/);
 		});
 	});
 

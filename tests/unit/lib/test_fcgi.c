@@ -117,6 +117,30 @@ static void any_pieces(void **state)
 	}
 }
 
+static void a_variable_before_it_is_parsed(void **state)
+{
+	struct fcgi_gather g;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100000);
+	put_request(&b, 1, SPAN(""));
+	fcgi_gather_init(&g, 0);
+	assert_int_equal(feed(&g, &b, 100), FCGI_COMPLETE);
+	assert_true(
+	    span_equal_text(fcgi_gather_param(&g, "REQUEST_METHOD"), "POST"));
+	assert_int_equal(fcgi_gather_param(&g, "QUERY_STRING").len, 299);
+	assert_true(span_equal(fcgi_gather_param(&g, "EMPTY"), SPAN("")));
+	assert_null(fcgi_gather_param(&g, "REQUEST").data);
+	/* Cut off behind the first two. */
+	buf_truncate(&g.params, 340);
+	assert_true(
+	    span_equal_text(fcgi_gather_param(&g, "REQUEST_METHOD"), "POST"));
+	assert_null(fcgi_gather_param(&g, "EMPTY").data);
+	fcgi_gather_fini(&g);
+	buf_fini(&b);
+}
+
 static void body_over_the_cap_is_dropped_but_answered(void **state)
 {
 	struct fcgi_gather g;
@@ -250,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(any_pieces),
+	    cmocka_unit_test(a_variable_before_it_is_parsed),
 	    cmocka_unit_test(body_over_the_cap_is_dropped_but_answered),
 	    cmocka_unit_test(what_is_not_fastcgi_is_refused),
 	    cmocka_unit_test(parameters_over_the_cap_are_dropped_but_answered),
