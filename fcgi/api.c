@@ -287,6 +287,14 @@ void api_call_fail(struct api_call *call, struct err *err)
 	answer_problem_status(call->answer, status, err);
 }
 
+void api_make_id(char id[static API_REQUEST_ID_BYTES])
+{
+	uint64_t random;
+
+	crypto_random(&random, sizeof(random));
+	snprintf(id, API_REQUEST_ID_BYTES, "%016" PRIx64, random);
+}
+
 /* By which the log lines of this request are found: the one that the web server
  * or the client gave, if it is of a form that can stand in a log. */
 static void set_request_id(struct api_exchange *exchange)
@@ -294,7 +302,6 @@ static void set_request_id(struct api_exchange *exchange)
 	struct answer *answer = exchange->answer;
 	const char *given =
 	    request_param(exchange->request, "HTTP_X_REQUEST_ID");
-	uint64_t random;
 
 	answer->request_id = exchange->id;
 	if (exchange->id[0])
@@ -307,8 +314,7 @@ static void set_request_id(struct api_exchange *exchange)
 		answer_header(answer, "X-Request-Id", exchange->id);
 		return;
 	}
-	crypto_random(&random, sizeof(random));
-	snprintf(exchange->id, sizeof(exchange->id), "%016" PRIx64, random);
+	api_make_id(exchange->id);
 }
 
 static void log_answered(const struct api_call *call)

@@ -62,6 +62,9 @@ struct api_exchange {
 	struct api_exchange *next;
 };
 
+/* A new request id. */
+void api_make_id(char id[static API_REQUEST_ID_BYTES]);
+
 /* Answers one request; never fails: an error becomes a problem. The database is
  * opened anew when its file was replaced.  API_WRITE: it is not answered yet;
  * who asks may do so, and the rest is for api_write_group. */

@@ -10,8 +10,6 @@
  * reader may be slow.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -21,7 +19,6 @@
 #include "api.h"
 #include "hub.h"
 #include "journal.h"
-#include "lib/crypto.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -90,11 +87,9 @@ static void answer_bad(struct answer *answer, const struct err *err)
 {
 	int status =
 	    err->code == ERR_TOO_LARGE ? 431 : answer_status_of((int)err->code);
-	uint64_t random;
-	char id[17];
+	char id[API_REQUEST_ID_BYTES];
 
-	crypto_random(&random, sizeof(random));
-	snprintf(id, sizeof(id), "%016" PRIx64, random);
+	api_make_id(id);
 	log_warn("bad-request", "id=%s status=%d detail=\"%s\"", id, status,
 		 err->message);
 	answer_header(answer, "X-Request-Id", id);
