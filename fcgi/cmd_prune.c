@@ -56,6 +56,8 @@ static void report(const int64_t removed[static RETENTION_KINDS])
 	printf("read notifications %" PRId64 "\n", removed[RETENTION_READ]);
 	printf("unread notifications %" PRId64 "\n", removed[RETENTION_UNREAD]);
 	printf("broadcasts %" PRId64 "\n", removed[RETENTION_BROADCASTS]);
+	printf("sessions and tokens %" PRId64 "\n",
+	       removed[RETENTION_CREDENTIALS]);
 }
 
 int cmd_prune(int argc, char **argv, struct err *err)

@@ -38,8 +38,9 @@ void retention_free(struct retention *r)
 
 const char *retention_kind_name(enum retention_kind kind)
 {
-	static const char *const names[] = {"unread",  "read",	  "broadcast",
-					    "expired", "receipt", "event"};
+	static const char *const names[] = {"unread",	 "read",    "broadcast",
+					    "expired",	 "receipt", "event",
+					    "credential"};
 
 	return names[kind];
 }
@@ -184,6 +185,8 @@ static int step_phase(struct retention *r, struct db *db,
 		return retention_step_expired(r, db, step, err);
 	case PHASE_EVENTS:
 		return step_events(r, db, step, err);
+	case PHASE_CREDENTIALS:
+		return retention_step_credentials(db, step, err);
 	case PHASE_INBOXES:
 		return step->inboxes ? retention_step_inboxes(r, db, step, err)
 				     : 0;

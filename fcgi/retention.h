@@ -28,6 +28,7 @@ enum retention_kind {
 	RETENTION_EXPIRED,
 	RETENTION_RECEIPTS,
 	RETENTION_EVENTS,
+	RETENTION_CREDENTIALS, /* sessions and tokens */
 	RETENTION_KINDS
 };
 const char *retention_kind_name(enum retention_kind kind);

@@ -8,7 +8,13 @@
 #include "lib/buf.h"
 #include "retention.h"
 
-enum retention_phase { PHASE_EXPIRED, PHASE_EVENTS, PHASE_INBOXES, PHASES };
+enum retention_phase {
+	PHASE_EXPIRED,
+	PHASE_EVENTS,
+	PHASE_CREDENTIALS,
+	PHASE_INBOXES,
+	PHASES
+};
 
 struct retention {
 	const struct config *config;
@@ -33,6 +39,8 @@ void retention_forget_user(struct retention *r);
 /* Each removes one batch of its kind. 1: there may be more, 0: none, -1. */
 int retention_step_expired(struct retention *r, struct db *db,
 			   struct retention_step *step, struct err *err);
+int retention_step_credentials(struct db *db, struct retention_step *step,
+			       struct err *err);
 int retention_step_inboxes(struct retention *r, struct db *db,
 			   struct retention_step *step, struct err *err);
 

@@ -140,6 +140,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     expires_at INTEGER
 );
 
+CREATE INDEX IF NOT EXISTS sessions_by_expiry
+    ON sessions(expires_at) WHERE expires_at IS NOT NULL;
+
 -- Programs that have a key (Authorization: Bearer).
 CREATE TABLE IF NOT EXISTS tokens (
     -- Never used again.
@@ -156,6 +159,9 @@ CREATE TABLE IF NOT EXISTS tokens (
     -- From when on it is bad; NULL = never.
     expires_at INTEGER
 );
+
+CREATE INDEX IF NOT EXISTS tokens_by_expiry
+    ON tokens(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Single-use keys of a minute, for a stream's URL where no cookie can go.
 CREATE TABLE IF NOT EXISTS tickets (

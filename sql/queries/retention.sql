@@ -54,3 +54,20 @@ LEFT JOIN read_marks AS m ON m.user_id = n.user_id
 WHERE n.user_id = :user AND n.id < :before
   AND (n.expires_at IS NULL OR n.expires_at > :now)
 ORDER BY n.id DESC LIMIT :limit
+
+-- Sessions and tokens that have expired, at most :limit of them (-1: all).
+-- name: retention_count_sessions
+SELECT count(*) FROM (SELECT 1 FROM sessions WHERE expires_at <= :before
+                      LIMIT :limit)
+
+-- name: retention_delete_sessions
+DELETE FROM sessions
+WHERE id IN (SELECT id FROM sessions WHERE expires_at <= :before LIMIT :limit)
+
+-- name: retention_count_tokens
+SELECT count(*) FROM (SELECT 1 FROM tokens WHERE expires_at <= :before
+                      LIMIT :limit)
+
+-- name: retention_delete_tokens
+DELETE FROM tokens
+WHERE id IN (SELECT id FROM tokens WHERE expires_at <= :before LIMIT :limit)

@@ -20,6 +20,7 @@ import {
 import { insert } from './lib/writer.mjs';
 
 const DAY = 86_400_000;
+const NONE = { events: 0, expired: 0, read: 0, unread: 0, broadcasts: 0, sessions: 0 };
 const CLOCK_NANOSLEEP = { x64: 230, arm64: 115 }[process.arch];
 
 describe('belfry prune', () => {
@@ -60,7 +61,7 @@ describe('belfry prune', () => {
 		assert.deepEqual(did, would);
 		// Nothing is left to do.
 		if (!Object.keys(keys).some((key) => key === 'rows'))
-			assert.deepEqual(await call('--dry-run'), { ...did, events: 0, expired: 0, read: 0, unread: 0, broadcasts: 0 });
+			assert.deepEqual(await call('--dry-run'), NONE);
 		return did;
 	}
 
@@ -101,8 +102,8 @@ describe('belfry prune', () => {
 			`UPDATE notifications SET read_at = 0 WHERE id = 5;`,
 			'DELETE FROM events;',
 		].join('\n'));
-		assert.deepEqual(await prune({}), { events: 0, expired: 0, read: 0, unread: 0, broadcasts: 0 });
-		assert.deepEqual(await prune({ read_age: '5d' }), { events: 0, expired: 0, read: 2, unread: 0, broadcasts: 0 });
+		assert.deepEqual(await prune({}), NONE);
+		assert.deepEqual(await prune({ read_age: '5d' }), { ...NONE, read: 2 });
 		assert.deepEqual(await ids(), [1, 3, 5, 6, 7]);
 		assert.deepEqual((await rows("SELECT user_id || ' ' || action || ' ' || notification_id AS e FROM events ORDER BY id;")).map((r) => r.e), ['alice deleted 2', 'bob deleted 4']);
 		assert.equal((await prune({ unread_age: '5d' })).unread, 3);
@@ -116,7 +117,7 @@ describe('belfry prune', () => {
 		list.push(...Array.from({ length: 5 }, () => made('*', 0)));
 		await fresh('numbers', `BEGIN; ${list.join('\n')} COMMIT;`);
 		const did = await prune({ read_rows: 3, unread_rows: 170, broadcast_rows: 2 });
-		assert.deepEqual(did, { events: 0, expired: 0, read: 350 - 6, unread: 350 - 340, broadcasts: 3 });
+		assert.deepEqual(did, { ...NONE, read: 350 - 6, unread: 350 - 340, broadcasts: 3 });
 		assert.deepEqual(await rows('SELECT user_id, read_at > 0 AS r, count(*) AS n, max(id) AS last FROM notifications GROUP BY 1, 2 ORDER BY 1, 2;'), [
 			{ user_id: '*', r: null, n: 2, last: 705 },
 			{ user_id: 'alice', r: null, n: 170, last: 700 },
@@ -136,6 +137,23 @@ describe('belfry prune', () => {
 		assert.deepEqual(await rows('SELECT notification_id AS id, count(*) AS n FROM receipts GROUP BY 1;'), [{ id: 2, n: 1 }]);
 		assert.deepEqual((await rows('SELECT DISTINCT user_id, action FROM events ORDER BY id;')),
 			[{ user_id: '*', action: 'updated' }, { user_id: '*', action: 'deleted' }]);
+	});
+
+	test('sessions and tokens go a day after they have expired, untold', async () => {
+		const sha = (n) => `printf('%064x', ${n})`;
+		const row = (table, n, expires) =>
+			`INSERT INTO ${table}(secret_sha256, user_id, expires_at) VALUES (${sha(n)}, 'u${n}', ${expires});`;
+		const now = Date.now();
+		await fresh('credentials', `WITH RECURSIVE c(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM c WHERE n < 1299)
+			INSERT INTO sessions(secret_sha256, user_id, expires_at) SELECT ${sha('n')}, 'many', 1 FROM c;
+			${row('sessions', 1, now - 2 * DAY)} ${row('sessions', 2, now - DAY / 2)}
+			${row('sessions', 3, now + DAY)} ${row('sessions', 4, 'NULL')}
+			${row('tokens', 5, now - 2 * DAY)} ${row('tokens', 6, now - DAY / 2)} ${row('tokens', 7, 'NULL')}
+			DELETE FROM events;`);
+		assert.equal((await prune({})).sessions, 302);
+		assert.deepEqual(await rows('SELECT user_id AS u FROM sessions UNION ALL SELECT user_id FROM tokens;'),
+			['u2', 'u3', 'u4', 'u6', 'u7'].map((u) => ({ u })));
+		assert.deepEqual(await rows('SELECT action FROM events;'), []);
 	});
 
 	test('names that hold a NUL are passed once', async () => {
