@@ -159,12 +159,15 @@ inBoth('a leader that hangs is replaced', async ({ name, open, user, streams, ta
 	const paused = new Promise((resolve) =>
 		session.once('Debugger.paused', resolve));
 	await session.send('Debugger.pause');
+	// Where it next runs a script; this is one, should nothing else come.
+	const script = leader.page.evaluate(() => {});
 	await paused;
 	await server.sql(insert(user, 'while it hangs'));
 	for (const tab of others) await tab.shows('while it hangs');
 	for (const tab of others) await tab.is('connected');
 	await session.send('Debugger.resume');
 	await session.detach();
+	await script;
 	await leader.shows('while it hangs');
 	await leader.is('connected');
 	await streams(1);

@@ -101,6 +101,7 @@ test('desktop: one notification and one sound, when no tab is looked at', async 
 			const { showNotification } = ServiceWorkerRegistration.prototype;
 			ServiceWorkerRegistration.prototype.showNotification =
 				async function shown(...args) {
+					await window.gate;
 					await showNotification.apply(this, args);
 					window.shown++;
 				};
@@ -151,5 +152,33 @@ test('desktop: one notification and one sound, when no tab is looked at', async 
 		VALUES ('carol', ${id + 2});`);
 	await poll('one on the desktop', async () => (await there()).length === 1);
 	assert.equal((await there())[0][0], 'c');
+	// Read while it is on its way to the screen.
+	for (const tab of tabs)
+		await tab.ask(() => {
+			window.gate = new Promise((resolve) => (window.letThrough = resolve));
+			window.early = false;
+			const { getNotifications } = ServiceWorkerRegistration.prototype;
+			ServiceWorkerRegistration.prototype.getNotifications =
+				function asked(...args) {
+					window.early = true;
+					return getNotifications.apply(this, args);
+				};
+		});
+	await server.sql(insert('carol', 'seen at once'));
+	for (const tab of tabs) await tab.shows('seen at once');
+	await server.sql(`UPDATE notifications SET read_at = 1
+		WHERE title = 'seen at once';`);
+	for (const tab of tabs)
+		await tab.until('it to be read', () =>
+			window.store.notifications[0].read);
+	for (const tab of tabs)
+		assert.equal(await tab.ask(async () => {
+			await navigator.serviceWorker.getRegistration();
+			return window.early;
+		}), false, 'withdrawn before it was shown');
+	for (const tab of tabs) await tab.ask(() => window.letThrough());
+	await shown(5);
+	await poll('only the other one to stay', async () =>
+		(await there()).map(([title]) => title).join() === 'c');
 	await profile.close();
 });

@@ -33,6 +33,13 @@ export function notifyDesktop(
 	const { signal } = end;
 	let leading = false;
 	let unsee = () => {};
+	let last = Promise.resolve();
+
+	// One after the other: what is read as soon as it is there must be shown
+	// before it can be withdrawn, and Chromium forgets one that is on its way to
+	// the screen while it is asked for the others.
+	const queue = (job: () => Promise<void>) =>
+		(last = last.then(job).catch(() => {}));
 
 	// For as long as promise() takes.
 	const hold = (
@@ -59,13 +66,17 @@ export function notifyDesktop(
 		return held!.some(({ name }) => name === VISIBLE);
 	}
 
-	async function show(item: Notification) {
-		if (!leading || !filter(item))
+	function tell(item: Notification) {
+		if (!leading || item.read || !filter(item))
 			return;
 		if (sound && navigator.userActivation?.hasBeenActive)
 			void new Audio(sound).play().catch(() => {});
+		void queue(() => show(item));
+	}
+
+	async function show(item: Notification) {
 		if (globalThis.Notification?.permission !== 'granted' ||
-		    (await isLookedAt()))
+		    (await isLookedAt()) || !(await serviceWorker.getRegistration()))
 			return;
 		const url = item.link && safeLink(item.link, document.baseURI);
 		const registration = await serviceWorker.ready;
@@ -78,20 +89,24 @@ export function notifyDesktop(
 	}
 
 	// What is read or gone need not lie there.
-	async function withdraw(which: (id: number) => boolean) {
-		const registration = await serviceWorker.getRegistration();
-		for (const one of (await registration?.getNotifications()) ?? [])
-			if (which(one.data?.belfry?.id))
-				one.close();
+	function withdraw(which: (id: number) => boolean) {
+		if (!leading)
+			return;
+		void queue(async () => {
+			const registration = await serviceWorker.getRegistration();
+			for (const one of (await registration?.getNotifications()) ?? [])
+				if (which(one.data?.belfry?.id))
+					one.close();
+		});
 	}
 
 	const stops = [
-		store.on('created', (item) => void show(item)),
+		store.on('created', tell),
 		store.on('notification', (data) => {
 			if (data.action === 'read' || data.action === 'deleted')
-				void withdraw((id) => id === data.notificationId);
+				withdraw((id) => id === data.notificationId);
 			if (data.action === 'all-read')
-				void withdraw((id) => id <= data.through);
+				withdraw((id) => id <= data.through);
 		}),
 		// What waits in the service worker may go out now.
 		store.on('connected', () =>
