@@ -255,8 +255,9 @@ static struct workers *workers_for(struct conn *c)
 	struct span method = fcgi_gather_param(&c->gather, "REQUEST_METHOD");
 	int64_t now_ns = loop_now_ns(server->loop);
 
-	c->may_write =
-	    !span_equal_text(method, "GET") && !span_equal_text(method, "HEAD");
+	c->may_write = !span_equal_text(method, "GET") &&
+		       !span_equal_text(method, "HEAD") &&
+		       !span_equal_text(method, "OPTIONS");
 	if (!c->may_write)
 		return server->workers;
 	if (server->writes++ == 0) {
