@@ -41,7 +41,9 @@ apache_main()
 	{
 		echo "ServerRoot \"$work\""
 		echo "PidFile \"$work/apache.pid\""
-		echo "Mutex file:$work default"
+		# The default.  With "file" mod_fcgid ends whole processes of
+		# Apache (docs/servers.md).
+		echo "Mutex pthread default"
 		echo "ErrorLog \"$error_log\""
 		echo "LogLevel warn"
 		echo "ServerName 127.0.0.1"

@@ -21,7 +21,7 @@ function configuration(dir, port) {
 	return `
 ServerRoot "${dir}/apache"
 PidFile "${dir}/apache/pid"
-Mutex file:${dir}/apache default
+Mutex pthread default
 ErrorLog "${dir}/apache/error.log"
 ServerName 127.0.0.1
 Listen 127.0.0.1:${port}

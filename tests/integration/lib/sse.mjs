@@ -134,10 +134,6 @@ export class Stream {
 			this.#haveOpened(this);
 		});
 		this.request.on('error', (error) => {
-			// An Apache that ends a process of its own drops connections that
-			// it has just accepted; EventSource comes back.
-			if (this.slices && !this.ended && error.code === 'ECONNRESET')
-				return setTimeout(() => this.ended || this.#connect(), 20);
 			this.#end(error);
 			this.#haveOpened(this);
 		});
