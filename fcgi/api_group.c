@@ -12,6 +12,7 @@
 #include "api.h"
 #include "api_internal.h"
 #include "auth.h"
+#include "lib/clock.h"
 #include "lib/db.h"
 #include "lib/err.h"
 #include "registry.h"
@@ -25,11 +26,14 @@ static int group_fails(struct api *api, const struct err *why)
 	return -1;
 }
 
-/* The credential was read on this connection, and nobody else's commit has been
- * seen on it since: it is as good as it was then. */
+/* The credential was read on this connection, nobody else's commit has been
+ * seen on it since, and it has not expired: it is as good as it was then. */
 static bool is_fresh(const struct api_call *call, struct db *db)
 {
-	return db && call->who && call->who->read_in == db_seen_state(db);
+	const struct identity *who = call->who;
+
+	return db && who && who->read_in == db_seen_state(db) &&
+	       (!who->expires_at || who->expires_at > clock_wall_ms());
 }
 
 int api_begin_write(struct api_call *call, struct err *err)
@@ -102,7 +106,7 @@ static void answer_one(struct api *api, struct api_exchange *exchange)
 	struct api_call call;
 
 	begin_again(&call, api, exchange);
-	call.who = &exchange->who; /* as it was; and looked at once more */
+	call.who = &exchange->who; /* as it was: see is_fresh */
 	if (write_one(&call, &err) < 0)
 		api_call_fail(&call, &err);
 }

@@ -144,7 +144,8 @@ int api_admit(struct api_call *call, bool consume, struct err *err);
 /* Handlers of GET run in one transaction (its first read was the credential),
  * which api.c ends.  Handlers of the other methods begin theirs when they have
  * read the body, so that a slow parse holds no lock: a part of the group's
- * transaction (api_group.c).  This checks the credential again, within. */
+ * transaction (api_group.c).  This checks the credential again, within,
+ * unless nobody else has committed since. */
 int api_begin_write(struct api_call *call, struct err *err);
 /* Ends the part; `changed` wakes the journal once the group is committed. */
 int api_commit(struct api_call *call, bool changed, struct err *err);

@@ -119,6 +119,10 @@ void journal_hush(struct journal *j)
 
 void journal_listen(struct journal *j)
 {
+	/* Should it be hushed again before the loop waits, what was told until
+	 * here would be heard late. */
+	if (j->hush.due_ns && !j->due && journal_take_watch(j))
+		journal_wake(j, JOURNAL_BY_INOTIFY);
 	loop_timer_stop(j->loop, &j->hush);
 	if (!j->watch || j->watch_io.fd >= 0)
 		return;

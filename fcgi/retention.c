@@ -36,15 +36,6 @@ void retention_free(struct retention *r)
 	free(r);
 }
 
-const char *retention_kind_name(enum retention_kind kind)
-{
-	static const char *const names[] = {"unread",	 "read",    "broadcast",
-					    "expired",	 "receipt", "event",
-					    "credential"};
-
-	return names[kind];
-}
-
 /* ---- events ---- */
 
 static int one_int(struct db *db, enum db_query query, int64_t *out,

@@ -1,6 +1,6 @@
 /*
- * retention: what goes by itself: expired notifications, old events, and
- * notifications beyond what the configuration keeps.
+ * retention: what goes by itself: expired notifications, old events,
+ * notifications beyond what the configuration keeps, and expired credentials.
  *
  * A struct retention is where a pass over all of it stands; it belongs to one
  * thread at a time, and any connection may be given to each step.  A step is
@@ -31,7 +31,6 @@ enum retention_kind {
 	RETENTION_CREDENTIALS, /* sessions and tokens */
 	RETENTION_KINDS
 };
-const char *retention_kind_name(enum retention_kind kind);
 
 struct retention_step {
 	int64_t now_ms;

@@ -11,12 +11,14 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #include "api.h"
+#include "config.h"
 #include "hub.h"
 #include "journal.h"
 #include "lib/err.h"
@@ -246,9 +248,22 @@ static void deliver(struct loop_mail *mail)
 		write_out(c);
 }
 
+/* To look for a session of the host application's may take long: it is in
+ * another file. */
+static bool may_ask_host(const struct conn *c)
+{
+	struct span bearer = SPAN("Bearer ");
+	struct span given = fcgi_gather_param(&c->gather, "HTTP_AUTHORIZATION");
+
+	return c->server->config->session_query &&
+	       (given.len < bearer.len ||
+		strncasecmp(given.data, bearer.data, bearer.len) != 0);
+}
+
 /* What may write is the writer's from the start: another thread to look at it
  * first would be one more to wake.  But where the writer waits for somebody
- * else's lock, who is to be refused does not have to wait with it. */
+ * else's lock, who is to be refused does not have to wait with it; and nobody
+ * waits for what one of them has to ask elsewhere. */
 static struct workers *workers_for(struct conn *c)
 {
 	struct server *server = c->server;
@@ -264,7 +279,7 @@ static struct workers *workers_for(struct conn *c)
 		server->writer_heard_ns = now_ns;
 		journal_hush(hub_journal(server->hub));
 	}
-	if (!server->writer ||
+	if (!server->writer || may_ask_host(c) ||
 	    now_ns - server->writer_heard_ns > WRITER_WAITS_NS)
 		return server->workers;
 	return server->writer;

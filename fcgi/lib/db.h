@@ -53,10 +53,9 @@ bool db_shrink(struct db *db);
 /* A number that changes when others have committed; -1: can't be had.  Needs no
  * schema. */
 int64_t db_data_version(struct db *db);
-/* Names the state of the database that a transaction of this connection sees,
- * as far as others made it: another number once somebody else has committed,
- * and one that no other connection of this process has.  Never 0; costs
- * nothing. */
+/* Names the state of the database that a transaction of this connection sees:
+ * another number once somebody (it, too) has committed, and one that no other
+ * connection of this process has.  Never 0; costs nothing. */
 int64_t db_seen_state(struct db *db);
 /* For a process that has to be small: less is kept for speed.  Before anything
  * else is called. */

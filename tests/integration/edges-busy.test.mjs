@@ -132,6 +132,22 @@ describe('while the write lock is held', { concurrency: true }, () => {
 		});
 	});
 
+	describe('a token that expires', () => {
+		const f = fixture();
+
+		test('meanwhile is not good any more', async () => {
+			const expires = Date.now() + 1000;
+			await f.server.sql(
+				`UPDATE tokens SET expires_at = ${expires} WHERE scopes = 'read';`,
+			);
+			await f.holder.exec('BEGIN IMMEDIATE;');
+			const post = await f.send('POST', '/1/read', 'read');
+			await poll('it to expire', () => Date.now() > expires);
+			await f.holder.exec('ROLLBACK;');
+			assert.equal((await post.end()).status, 401);
+		});
+	});
+
 	describe('writes', () => {
 		const f = fixture();
 

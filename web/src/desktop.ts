@@ -75,7 +75,8 @@ export function notifyDesktop(
 	}
 
 	async function show(item: Notification) {
-		if (globalThis.Notification?.permission !== 'granted' ||
+		if (signal.aborted ||
+		    globalThis.Notification?.permission !== 'granted' ||
 		    (await isLookedAt()) || !(await serviceWorker.getRegistration()))
 			return;
 		const url = item.link && safeLink(item.link, document.baseURI);
