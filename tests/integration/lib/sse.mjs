@@ -104,7 +104,8 @@ export class Stream {
 	#haveOpened;
 	opened = new Promise((resolve) => (this.#haveOpened = resolve));
 	#sawReset = true; // no reset is due
-	#slice = false; // this connection says that it is one
+	#slice = false; // this connection says that it is one …
+	#again = false; // … and goes on where another one stopped
 	sliceStatus = null; // of the last one; `status` is the first one's
 
 	constructor(url, { headers = {}, method = 'GET', ...options } = {}) {
@@ -144,6 +145,7 @@ export class Stream {
 	#over() {
 		if (!this.slices || this.ended || !this.#slice) return this.#end(null);
 		this.#slice = false;
+		this.#again = true; // whatever `slices` is when it answers
 		this.headersSent = { ...this.headersSent, 'Last-Event-ID': this.cursor };
 		this.#connect();
 	}
@@ -151,8 +153,7 @@ export class Stream {
 	// A slice that goes on where the last one stopped begins with nothing new.
 	#nextSlice({ data }) {
 		this.#slice = data.poll === true;
-		const again = this.slices && this.events.length > 0;
-		return again && data.resumed && data.from === this.cursor;
+		return this.#again && data.resumed && data.from === this.cursor;
 	}
 
 	#response(response) {
