@@ -62,6 +62,9 @@ int64_t auth_retry_ms(const struct auth *a);
  * success. */
 int auth_identify(struct auth *a, struct db *db, const struct request *request,
 		  bool consume, struct identity *out, struct err *err);
+/* Does this Authorization header (may be SPAN_NONE) decide, whatever it holds?
+ */
+bool auth_is_bearer(struct span header);
 /* True when the credential that decides is ?ticket=. */
 bool auth_has_ticket(struct auth *a, const struct request *request);
 void identity_fini(struct identity *identity);

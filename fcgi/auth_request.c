@@ -4,6 +4,7 @@
  * The first that is there decides, also when it is malformed: to fall back to
  * the next would let whoever can add a parameter choose who a request is from.
  */
+#include "auth.h"
 #include "auth_internal.h"
 
 #include <stdbool.h>
@@ -90,17 +91,23 @@ static int percent_decode(struct span s, struct buf *out)
 
 /* ---- Authorization: Bearer (RFC 6750) ---- */
 
+#define SCHEME	   "bearer"
+#define SCHEME_LEN (sizeof(SCHEME) - 1)
+
+bool auth_is_bearer(struct span header)
+{
+	/* Another scheme is not ours: Basic is the web server's. */
+	return header.len >= SCHEME_LEN &&
+	       strncasecmp(header.data, SCHEME, SCHEME_LEN) == 0 &&
+	       (header.len == SCHEME_LEN || header.data[SCHEME_LEN] == ' ');
+}
+
 static bool find_bearer(struct span header, struct span *token)
 {
-	static const char scheme[] = "bearer";
-	size_t n = sizeof(scheme) - 1;
-
-	/* Another scheme is not ours: Basic is the web server's. */
-	if (header.len < n || strncasecmp(header.data, scheme, n) != 0 ||
-	    (header.len > n && header.data[n] != ' '))
+	if (!auth_is_bearer(header))
 		return false;
-	header.data += n;
-	header.len -= n;
+	header.data += SCHEME_LEN;
+	header.len -= SCHEME_LEN;
 	while (header.len && header.data[0] == ' ') {
 		header.data++;
 		header.len--;

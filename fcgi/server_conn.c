@@ -11,13 +11,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #include "api.h"
+#include "auth.h"
 #include "config.h"
 #include "hub.h"
 #include "journal.h"
@@ -114,29 +114,13 @@ static bool answer_now(struct conn *c, struct api *api)
 	return api_handle(api, &c->exchange) == API_ANSWERED;
 }
 
-static void write_group(struct job *list, struct api *api)
-{
-	struct api_exchange *exchanges = NULL, **end = &exchanges;
-	struct job *next;
-
-	for (struct job *job = list; job; job = job->next) {
-		struct conn *c = CONTAINER_OF(job, struct conn, job);
-
-		*end = &c->exchange;
-		end = &c->exchange.next;
-	}
-	api_write_group(api, exchanges);
-	for (struct job *job = list; job; job = next) {
-		next = job->next; /* the connection may be gone after this */
-		answered(CONTAINER_OF(job, struct conn, job));
-	}
-}
-
 void conn_write_group(struct job *list, struct api *api)
 {
 	struct server *server = CONTAINER_OF(list, struct conn, job)->server;
-	struct job *writes = NULL, **end = &writes, *next;
+	struct api_exchange *writes = NULL, **end = &writes, *after;
+	struct job *next;
 
+	/* A connection may be gone once it is answered. */
 	for (struct job *job = list; job; job = next) {
 		struct conn *c = CONTAINER_OF(job, struct conn, job);
 
@@ -145,13 +129,16 @@ void conn_write_group(struct job *list, struct api *api)
 			answered(c);
 			continue;
 		}
-		*end = job;
-		end = &job->next;
+		*end = &c->exchange;
+		end = &c->exchange.next;
 	}
-	*end = NULL;
 	if (!writes)
 		return;
-	write_group(writes, api);
+	api_write_group(api, writes);
+	for (struct api_exchange *e = writes; e; e = after) {
+		after = e->next;
+		answered(CONTAINER_OF(e, struct conn, exchange));
+	}
 	checkpoint_after_commit(server, api);
 }
 
@@ -159,27 +146,21 @@ static void work(struct job *job, struct api *api)
 {
 	struct conn *c = CONTAINER_OF(job, struct conn, job);
 
-	if (answer_now(c, api)) {
+	if (answer_now(c, api))
 		answered(c);
-	} else if (c->server->writer) {
+	else if (c->server->writer)
 		workers_submit(c->server->writer, &c->job);
-	} else {
-		job->next = NULL;
-		write_group(job, api);
-	}
+	else
+		conn_write_group(job, api);
 }
 
 /* ---- back in the loop ---- */
 
-/* While the request is worked on, nothing is expected: who hangs up is noticed
- * by writing. */
 static void expect(struct conn *c, uint32_t events)
 {
 	struct loop *loop = c->server->loop;
 
-	if (!events)
-		loop_unwatch(loop, &c->io);
-	else if (c->io.fd >= 0)
+	if (c->io.fd >= 0)
 		loop_change(loop, &c->io, events);
 	else if (loop_watch(loop, &c->io, c->fd, events, NULL) < 0)
 		retire(c);
@@ -252,12 +233,9 @@ static void deliver(struct loop_mail *mail)
  * another file. */
 static bool may_ask_host(const struct conn *c)
 {
-	struct span bearer = SPAN("Bearer ");
-	struct span given = fcgi_gather_param(&c->gather, "HTTP_AUTHORIZATION");
-
 	return c->server->config->session_query &&
-	       (given.len < bearer.len ||
-		strncasecmp(given.data, bearer.data, bearer.len) != 0);
+	       !auth_is_bearer(
+		   fcgi_gather_param(&c->gather, "HTTP_AUTHORIZATION"));
 }
 
 /* What may write is the writer's from the start: another thread to look at it
@@ -288,7 +266,8 @@ static struct workers *workers_for(struct conn *c)
 static void request_complete(struct conn *c)
 {
 	c->state = CONN_WORKING;
-	expect(c, 0);
+	/* Who hangs up meanwhile is noticed by writing. */
+	loop_unwatch(c->server->loop, &c->io);
 	c->job.run = work;
 	workers_submit(workers_for(c), &c->job);
 }

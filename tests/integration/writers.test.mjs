@@ -178,3 +178,33 @@ test('our own writes through REST', async () => {
 	assert.equal(await alice.check(), 100);
 	await assertNoneByTick(before, 100);
 });
+
+// While our writer is at work inotify is not listened to.
+test('somebody else’s commits under REST that writes, and that writes nothing', async () => {
+	const before = await server.rowsFound();
+	const alice = await watch('alice');
+	const token = await server.token('service', 'publish');
+	const db = server.writer();
+	let over = false;
+	const request = async (status, options) => {
+		while (!over)
+			assert.equal((await server.request('POST', '', options)).status, status);
+	};
+	const ours = { token, body: { userId: 'bob', title: 'ours' } };
+	const requests = [
+		request(201, ours), request(201, ours),
+		request(400, { token, body: {} }), request(400, { token, body: {} }),
+	];
+	// Isolated, as above.
+	for (let i = 0; i < 200; i++) {
+		await db.exec(insert('alice', `theirs ${i}`));
+		await alice.stream.until(
+			(event) => event.data.notification?.title === `theirs ${i}`,
+		);
+	}
+	over = true;
+	await Promise.all(requests);
+	assert.equal(await alice.check(), 200);
+	await assertNoneByTick(before, 200);
+	await db.close();
+});
