@@ -179,32 +179,31 @@ test('our own writes through REST', async () => {
 	await assertNoneByTick(before, 100);
 });
 
-// While our writer is at work inotify is not listened to.
-test('somebody else’s commits under REST that writes, and that writes nothing', async () => {
+// While our writer is at work inotify is not listened to; after it, it is.
+test('somebody else’s commits while REST writes, refuses, and is silent', async () => {
 	const before = await server.rowsFound();
 	const alice = await watch('alice');
 	const token = await server.token('service', 'publish');
 	const db = server.writer();
-	let over = false;
-	const request = async (status, options) => {
-		while (!over)
-			assert.equal((await server.request('POST', '', options)).status, status);
-	};
-	const ours = { token, body: { userId: 'bob', title: 'ours' } };
-	const requests = [
-		request(201, ours), request(201, ours),
-		request(400, { token, body: {} }), request(400, { token, body: {} }),
-	];
-	// Isolated, as above.
-	for (let i = 0; i < 200; i++) {
-		await db.exec(insert('alice', `theirs ${i}`));
-		await alice.stream.until(
-			(event) => event.data.notification?.title === `theirs ${i}`,
-		);
+	const written = { token, body: { userId: 'bob', title: 'ours' } };
+	const refused = { token, body: {} };
+	for (const requests of [[written, refused], [refused, refused], []]) {
+		let over = false;
+		const sent = requests.map(async (options) => {
+			const status = options === written ? 201 : 400;
+			while (!over)
+				assert.equal((await server.request('POST', '', options)).status, status);
+		});
+		// Isolated, as above.
+		for (let i = 0; i < 100; i++) {
+			await db.exec(insert('alice', `theirs ${i}`));
+			const event = await alice.stream.next((e) => e.event === 'notification');
+			assert.equal(event.data.notification.title, `theirs ${i}`);
+		}
+		over = true;
+		await Promise.all(sent);
 	}
-	over = true;
-	await Promise.all(requests);
-	assert.equal(await alice.check(), 200);
-	await assertNoneByTick(before, 200);
+	assert.equal(await alice.check(), 300);
+	await assertNoneByTick(before, 300);
 	await db.close();
 });
