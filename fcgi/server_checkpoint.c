@@ -8,11 +8,12 @@
  * -wal starts from its beginning again only when a transaction begins with
  * nothing left to copy, and under load something is committed during each copy.
  * So when the thread is done, the writer copies the little that has come
- * meanwhile, between two groups, after the answers.  That bounds the -wal.
- *
- * The thread is IDLE -> (the -wal is long) SWEEPING -> SWEPT -> (the rest is
- * copied) IDLE.
+ * meanwhile, between two groups, after the answers.  And a thread that is slow
+ * (a busy machine, a slow disk) is waited for once as much again has come.
+ * That bounds the -wal.
  */
+#include <errno.h>
+
 #include "api.h"
 #include "lib/mem.h"
 #include "server_internal.h"
@@ -25,15 +26,13 @@
 /* The second round copies what came during the first, and so on. */
 #define ROUNDS 2
 
-enum { IDLE, SWEEPING, SWEPT };
-
 static void sweep(struct job *job, struct api *api)
 {
 	struct checkpoint *c = CONTAINER_OF(job, struct checkpoint, job);
 
 	for (int i = 0; i < ROUNDS; i++)
 		api_checkpoint(api);
-	atomic_store(&c->state, SWEPT);
+	sem_post(&c->swept);
 }
 
 int checkpoint_start(struct server *server, struct err *err)
@@ -42,24 +41,37 @@ int checkpoint_start(struct server *server, struct err *err)
 	    .threads = 1, .nice = NICE, .cache_kib = CACHE_KIB};
 
 	server->checkpoint.job.run = sweep;
+	sem_init(&server->checkpoint.swept, 0, 0);
 	return workers_start(&server->checkpointer, &options, server->config,
 			     server->registry, err);
+}
+
+/* Whether the thread is done; where too much has come meanwhile, once it is. */
+static bool is_swept(struct checkpoint *c, int pages)
+{
+	int rc;
+
+	do
+		rc = pages - c->began_pages < LONG_PAGES
+			 ? sem_trywait(&c->swept)
+			 : sem_wait(&c->swept);
+	while (rc < 0 && errno == EINTR);
+	return rc == 0;
 }
 
 void checkpoint_after_commit(struct server *server, struct api *api)
 {
 	struct checkpoint *c = &server->checkpoint;
+	int pages = api_wal_pages(api);
 
-	if (!server->checkpointer || api_wal_pages(api) < LONG_PAGES)
+	if (!server->checkpointer || pages < LONG_PAGES)
 		return;
-	switch (atomic_load(&c->state)) {
-	case IDLE:
-		atomic_store(&c->state, SWEEPING);
+	if (!c->sweeping) {
+		c->sweeping = true;
+		c->began_pages = pages;
 		workers_submit(server->checkpointer, &c->job);
-		return;
-	case SWEPT:
+	} else if (is_swept(c, pages)) {
 		api_checkpoint(api);
-		atomic_store(&c->state, IDLE);
-		return;
+		c->sweeping = false;
 	}
 }

@@ -4,7 +4,7 @@
 #ifndef BELFRY_SERVER_INTERNAL_H
 #define BELFRY_SERVER_INTERNAL_H
 
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,7 +28,9 @@ struct upkeep;
 
 struct checkpoint {
 	struct job job;
-	atomic_int state;
+	sem_t swept;	 /* by the thread; all else is the writer's */
+	bool sweeping;	 /* the thread is at it, or done and not yet heard */
+	int began_pages; /* of the -wal, when it was told to */
 };
 
 struct server {
