@@ -86,11 +86,12 @@ void journal_row_from(struct journal_row *row, struct db_stmt *stmt)
 /* ---- reading ---- */
 
 /* Rows were found: by what?  A row that a tick found while an inotify event
- * for it was waiting in the queue was found by inotify.  The event may have
- * been of yet another commit, so it leads to a read of its own all the same. */
+ * for it was about to be heard was found by inotify.  The event may have been
+ * of yet another commit, so it leads to a read of its own all the same. */
 static void count_rows(struct journal *j, uint64_t rows)
 {
-	if (rows && j->cause == JOURNAL_BY_TICK && journal_take_watch(j)) {
+	if (rows && j->cause == JOURNAL_BY_TICK && journal_is_heard(j) &&
+	    journal_take_watch(j)) {
 		j->cause = JOURNAL_BY_INOTIFY;
 		j->due = true;
 		loop_again(j->loop);

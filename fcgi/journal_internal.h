@@ -90,5 +90,7 @@ void journal_wake_init(struct journal *j);
 void journal_wake(struct journal *j, enum journal_cause cause);
 /* Takes what inotify has to tell: true when something was written. */
 bool journal_take_watch(struct journal *j);
+/* Not hushed, or not for longer than a moment. */
+bool journal_is_heard(const struct journal *j);
 
 #endif

@@ -131,6 +131,11 @@ void journal_listen(struct journal *j)
 		journal_hush(j);
 }
 
+bool journal_is_heard(const struct journal *j)
+{
+	return j->watch_io.fd >= 0 || j->hush.due_ns;
+}
+
 static void hush_ends(struct loop_timer *timer)
 {
 	journal_listen(CONTAINER_OF(timer, struct journal, hush));
