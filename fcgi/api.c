@@ -4,10 +4,10 @@
  * Route, credential, CSRF, scope, handler, in this order; the first that
  * objects ends it.  A GET has one transaction, in which the credential is read
  * first, so that whatever is answered was true at a time when the credential
- * was good.  Everything else looks at the credential twice: first here, in a
- * read transaction, so that a stranger's body is not even parsed and waits for
- * nobody, then in the write transaction (api_group.c), unless nobody has
- * written in between.
+ * was good.  What writes looks at the credential twice: first in a read
+ * transaction, so that a stranger makes nobody wait and his body is not even
+ * parsed, then in the write transaction: that of a ticket, which is used up, or
+ * that of the group (api_group.c), unless nobody has written in between.
  */
 #include "api.h"
 
@@ -32,6 +32,9 @@
 
 #define REQUEST_ID_CHARACTERS                                                  \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+/* Of a request that marks, or says what to mark. */
+#define INBOX_BODY_BYTES (64u * 1024)
+#define BODIES_RETRY_MS	 1000
 /* When a stream that was refused is to come back. */
 #define BUSY_RETRY_MS 2000
 #define AWAY_RETRY_MS 5000
@@ -87,15 +90,20 @@ static bool is_safe(const struct api_call *call)
 
 static int run_safe(struct api_call *call, struct err *err)
 {
-	bool consume = !is_method(call, "HEAD");
-	bool write = consume && auth_has_ticket(call->auth, call->request);
+	bool ticket = !is_method(call, "HEAD") &&
+		      auth_has_ticket(call->auth, call->request);
 	size_t headers = call->answer->headers.len;
 
-	if ((write ? db_begin_write(call->db, err)
-		   : db_begin_read(call->db, err)) < 0 ||
-	    api_admit(call, consume, err) < 0 ||
-	    api_limit_credential(call, err) < 0 ||
-	    call->route->handler(call, err) < 0)
+	if (db_begin_read(call->db, err) < 0 ||
+	    api_admit(call, false, err) < 0 ||
+	    api_limit_credential(call, err) < 0)
+		return -1;
+	/* Only who has a good one makes others wait for the lock. */
+	if (ticket && (db_commit(call->db, err) < 0 ||
+		       db_begin_write(call->db, err) < 0 ||
+		       api_admit(call, true, err) < 0))
+		return -1;
+	if (call->route->handler(call, err) < 0)
 		return -1;
 	if (db_commit(call->db, err) == 0)
 		return 0;
@@ -104,14 +112,29 @@ static int run_safe(struct api_call *call, struct err *err)
 	return -1;
 }
 
-static int check_body(const struct api_call *call, struct err *err)
+static int check_body(struct api_call *call, struct err *err)
 {
 	const char *type = request_param(call->request, "CONTENT_TYPE");
+	bool publishes = api_has_scope(call, SCOPE_PUBLISH);
 
 	if (request_body_too_large(call->request))
 		return err_set(err, ERR_TOO_LARGE,
 			       "the body is larger than %u MiB",
 			       API_BODY_MAX_BYTES >> 20);
+	if (request_body_refused(call->request)) {
+		call->status = 503;
+		call->retry_ms = BODIES_RETRY_MS;
+		return err_set(err, ERR_LIMITED,
+			       "there is no room for this body: too many large "
+			       "ones at the same time");
+	}
+	/* Which the writer reads, for whom all wait: not from everybody. */
+	if (!publishes && request_body(call->request).len > INBOX_BODY_BYTES)
+		return err_set(
+		    err, ERR_TOO_LARGE,
+		    "the body is larger than %u KiB, which takes the "
+		    "scope \"publish\"",
+		    INBOX_BODY_BYTES >> 10);
 	if (request_body(call->request).len && !api_is_json_type(type))
 		return err_set(err, ERR_MEDIA_TYPE,
 			       "Content-Type is \"%.64s\", expected "

@@ -6,7 +6,8 @@
  * writes for all: the requests that have come while it was committing are the
  * next group.  Each is a savepoint of the group's transaction; none is answered
  * before its COMMIT.  The transaction begins when the first of them has read
- * its body.
+ * its body, and what the others bring must be little: nobody's lock waits for a
+ * large body to be parsed, or for thousands of rows.
  */
 #include "answer.h"
 #include "api.h"
@@ -15,9 +16,14 @@
 #include "lib/clock.h"
 #include "lib/db.h"
 #include "lib/err.h"
+#include "lib/fcgi.h"
 #include "registry.h"
 
 #define DRAINING_BUSY_TIMEOUT_MS 500
+#define GROUP_BODIES_BYTES	 (64u * 1024)
+/* So long what the host application has said of a session is not asked for
+ * again while its database may be locked, and ours is. */
+#define HOST_FRESH_MS 1000
 
 static int group_fails(struct api *api, const struct err *why)
 {
@@ -31,9 +37,15 @@ static int group_fails(struct api *api, const struct err *why)
 static bool is_fresh(const struct api_call *call, struct db *db)
 {
 	const struct identity *who = call->who;
+	int64_t now_ms = clock_wall_ms();
 
-	return db && who && who->read_in == db_seen_state(db) &&
-	       (!who->expires_at || who->expires_at > clock_wall_ms());
+	if (!db || !who)
+		return false;
+	if (who->asked_ms)
+		return now_ms >= who->asked_ms &&
+		       now_ms - who->asked_ms < HOST_FRESH_MS;
+	return who->read_in == db_seen_state(db) &&
+	       (!who->expires_at || who->expires_at > now_ms);
 }
 
 int api_begin_write(struct api_call *call, struct err *err)
@@ -125,11 +137,10 @@ static void fail_all(struct api *api, struct api_exchange *list)
 	}
 }
 
-void api_write_group(struct api *api, struct api_exchange *list)
+static void write_some(struct api *api, struct api_exchange *list)
 {
 	struct err err;
 
-	api->group_err = (struct err){ERR_OK, ""};
 	for (struct api_exchange *e = list; e; e = e->next)
 		answer_one(api, e);
 	if (!api->group_err.code && api->db && db_in_transaction(api->db) &&
@@ -142,4 +153,34 @@ void api_write_group(struct api *api, struct api_exchange *list)
 	api_check_database(api, &api->group_err);
 	for (struct api_exchange *e = list; e; e = e->next)
 		identity_fini(&e->who);
+}
+
+/* The last of the list that goes into one transaction with the first. */
+static struct api_exchange *last_together(struct api_exchange *e)
+{
+	size_t bytes = request_body(e->request).len;
+
+	for (; e->next; e = e->next) {
+		bytes += request_body(e->next->request).len;
+		if (bytes > GROUP_BODIES_BYTES)
+			break;
+	}
+	return e;
+}
+
+void api_write_group(struct api *api, struct api_exchange *list)
+{
+	api->group_err = (struct err){ERR_OK, ""};
+	while (list) {
+		struct api_exchange *last = last_together(list);
+		struct api_exchange *rest = last->next;
+
+		last->next = NULL;
+		/* Who did not get the lock has waited for all. */
+		if (api->group_err.code != ERR_BUSY)
+			api->group_err = (struct err){ERR_OK, ""};
+		write_some(api, list);
+		last->next = rest;
+		list = rest;
+	}
 }

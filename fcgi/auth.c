@@ -156,6 +156,7 @@ static int from_host(struct auth *a, struct db *db, const char *secret,
 	    .user_len = strlen(user),
 	    .scopes = SCOPE_READ,
 	    .host_secret = mem_strdup(secret),
+	    .asked_ms = clock_wall_ms(),
 	};
 	return 0;
 }
@@ -195,8 +196,9 @@ static bool issuer_stands(struct db_stmt *row)
 /* What the ticket says, if it holds by itself; the host's session is not
  * looked at yet. */
 static bool ticket_holds(const struct auth *a, struct db_stmt *row,
-			 struct identity *out)
+			 struct span secret, struct identity *out)
 {
+	struct span masked;
 	struct identity is = {
 	    .credential = issuer_of(row),
 	    .scopes = auth_scopes_of_row(db_text(row, COLUMN_SCOPES)),
@@ -221,7 +223,11 @@ static bool ticket_holds(const struct auth *a, struct db_stmt *row,
 	}
 	*out = is;
 	set_user(out, db_text(row, COLUMN_USER));
-	out->host_secret = span_dup(db_text(row, COLUMN_HOST_SECRET));
+	masked = db_text(row, COLUMN_HOST_SECRET);
+	if (masked.data) {
+		out->host_secret = span_dup(masked);
+		crypto_mask(secret, out->host_secret, masked.len);
+	}
 	return true;
 }
 
@@ -253,7 +259,7 @@ static int from_ticket(struct auth *a, struct db *db, const char *secret,
 	if (result == 0)
 		return unauthorized("the ticket", err);
 	ticket_id = db_int(row, COLUMN_ID);
-	result = ticket_holds(a, row, &found);
+	result = ticket_holds(a, row, span_of(secret), &found);
 	db_reset(row);
 	if (!result)
 		return unauthorized("the ticket", err);

@@ -43,9 +43,10 @@ struct identity {
 	unsigned scopes;
 	int64_t expires_at; /* Unix ms, 0 = never */
 	char *host_secret;  /* CREDENTIAL_HOST_SESSION: to look again */
-	int64_t read_in;    /* all of it was read in this state of the database
-			       (db_seen_state), of which nothing was used up; 0:
-			       there is more to it */
+	int64_t asked_ms; /* CREDENTIAL_HOST_SESSION: when the host was asked */
+	int64_t read_in;  /* all of it was read in this state of the database
+			     (db_seen_state), of which nothing was used up; 0:
+			     there is more to it */
 };
 
 int auth_open(struct auth **out, const struct config *config, struct err *err);

@@ -29,6 +29,7 @@
 #define SETTLED_NS	     NS_PER_S
 /* So long a session that is asked about beforehand is not asked about again. */
 #define AHEAD_MS INT64_C(3600000)
+#define BLANKS	 " \t\r\n"
 
 static int host_database(struct auth *a, struct db *own, struct db **out,
 			 struct err *err)
@@ -142,17 +143,20 @@ int auth_check_host(struct auth *a, struct db *db, struct err *err)
 
 static void file_state(const char *path, struct auth_host_file *out)
 {
-	char wal[PATH_MAX];
+	char real[PATH_MAX], wal[PATH_MAX + sizeof("-wal")];
 	struct stat st;
 
 	memset(out, 0, sizeof(*out));
-	if (stat(path, &st) == 0) {
+	/* SQLite has the -wal beside the file itself, not beside a link. */
+	if (!realpath(path, real))
+		return;
+	if (stat(real, &st) == 0) {
 		out->inode = (int64_t)st.st_ino;
 		out->size = st.st_size;
 		out->changed =
 		    st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
 	}
-	snprintf(wal, sizeof(wal), "%s-wal", path);
+	snprintf(wal, sizeof(wal), "%s-wal", real);
 	if (stat(wal, &st) == 0) {
 		out->wal_size = st.st_size;
 		out->wal_changed =
@@ -171,17 +175,46 @@ static bool is_same_file(const struct auth_host_file *was,
 	       was->wal_changed == is->wal_changed;
 }
 
+/* Is there a call of it with no more than `arguments`, which then takes the
+ * time of now? */
+static bool calls(const char *query, const char *function, int arguments)
+{
+	const char *at = query;
+
+	while ((at = strcasestr(at, function))) {
+		int commas = 0;
+
+		at += strlen(function);
+		at += strspn(at, BLANKS);
+		if (*at != '(')
+			continue;
+		at += 1 + strspn(at + 1, BLANKS);
+		if (*at == ')')
+			return true;
+		for (const char *c = at; *c && *c != ')' && *c != '('; c++)
+			commas += *c == ',';
+		if (commas < arguments)
+			return true;
+	}
+	return false;
+}
+
 /* Does the query take the time from us, and from nowhere else?  Then it can be
  * asked about times to come. */
 static bool takes_our_time(const char *query)
 {
-	static const char *const own[] = {"'now'", "\"now\"", "current_",
-					  "unixepoch()", "julianday()"};
+	static const char *const own[] = {"'now'", "\"now\"", "current_"};
+	/* "time" is also the end of "datetime". */
+	static const char *const functions[] = {"date", "time", "julianday",
+						"unixepoch"};
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (strcasestr(query, own[i]))
 			return false;
-	return strstr(query, ":now_") != NULL;
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (calls(query, functions[i], 0))
+			return false;
+	return !calls(query, "strftime", 1) && strstr(query, ":now_");
 }
 
 /* 1: it is that user's at this time. */

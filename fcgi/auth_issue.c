@@ -3,6 +3,7 @@
  */
 #include "auth.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth_internal.h"
@@ -11,6 +12,7 @@
 #include "lib/db.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 
 #define TICKET_MS INT64_C(60000)
 
@@ -128,15 +130,16 @@ int auth_create(struct db *db, enum auth_table table, struct span user,
 	return 0;
 }
 
-static void bind_issuer(struct db_stmt *stmt, const struct identity *identity)
+/* host_masked: its host_secret, as only the ticket can read it. */
+static void bind_issuer(struct db_stmt *stmt, const struct identity *identity,
+			struct span host_masked)
 {
 	if (identity->credential == CREDENTIAL_SESSION)
 		db_bind_int(stmt, ":session_id", identity->id);
 	if (identity->credential == CREDENTIAL_TOKEN)
 		db_bind_int(stmt, ":token_id", identity->id);
 	if (identity->credential == CREDENTIAL_HOST_SESSION)
-		db_bind_text(stmt, ":host_secret",
-			     span_of(identity->host_secret));
+		db_bind_blob(stmt, ":host_secret", host_masked);
 }
 
 int auth_create_ticket(struct db *db, const struct identity *identity,
@@ -145,7 +148,10 @@ int auth_create_ticket(struct db *db, const struct identity *identity,
 {
 	char hash[CRYPTO_SHA256_HEX_BYTES], made[CRYPTO_SECRET_BYTES];
 	int64_t now_ms = clock_wall_ms();
+	struct span masked = SPAN_NONE;
 	struct db_stmt *stmt;
+	char *host = NULL;
+	int result;
 
 	/* Most tickets are used up; those that are not go with the next. */
 	if (db_query(db, DB_AUTH_DELETE_EXPIRED_TICKETS, &stmt, err) < 0)
@@ -162,8 +168,15 @@ int auth_create_ticket(struct db *db, const struct identity *identity,
 		     span_of(auth_scopes_text(identity->scopes)));
 	db_bind_int(stmt, ":now", now_ms);
 	db_bind_int(stmt, ":expires_at", now_ms + TICKET_MS);
-	bind_issuer(stmt, identity);
-	if (db_run(stmt, err) < 0)
+	if (identity->host_secret) {
+		host = mem_strdup(identity->host_secret);
+		masked = span_of(host);
+		crypto_mask(span_of(made), host, masked.len);
+	}
+	bind_issuer(stmt, identity, masked);
+	result = db_run(stmt, err);
+	free(host);
+	if (result < 0)
 		return -1;
 	*expires_at = now_ms + TICKET_MS;
 	memcpy(secret, made, sizeof(made));

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config_keys.h"
@@ -230,6 +231,32 @@ out:
 
 /* ---- the whole ---- */
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	return strcmp(a, b) == 0 ||
+	       (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+		one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+static int check_sessions(const struct config *c, struct err *err)
+{
+	if (!c->session_database)
+		return 0;
+	if (!c->session_query)
+		return err_set(err, ERR_CONFIG,
+			       "session_database: expected with a "
+			       "session_query, which is not set");
+	/* Open twice, one of the two would keep a -shm that was removed. */
+	if (c->database && is_same_file(c->session_database, c->database))
+		return err_set(err, ERR_CONFIG,
+			       "session_database: expected another file than "
+			       "the database; without it session_query is "
+			       "asked there");
+	return 0;
+}
+
 int config_load(struct config **out, const char *file, struct err *err)
 {
 	return config_load_for(out, file, CONFIG_HOST_ANY, err);
@@ -254,12 +281,8 @@ int config_load_for(struct config **out, const char *file,
 	for (char **variable = environ; variable && *variable; variable++)
 		if (parse_variable(c, *variable, err) < 0)
 			goto fail;
-	if (c->session_database && !c->session_query) {
-		err_set(err, ERR_CONFIG,
-			"session_database: expected with a session_query, "
-			"which is not set");
+	if (check_sessions(c, err) < 0)
 		goto fail;
-	}
 	if (host == CONFIG_HOST_MOD_FCGID && c->stream_mode == STREAM_MODE_AUTO)
 		c->stream_mode = STREAM_MODE_POLL;
 	*out = c;

@@ -161,6 +161,11 @@ static int step_events(struct retention *r, struct db *db,
 	return n > 0;
 }
 
+bool retention_is_expiring(const struct retention *r)
+{
+	return r->phase == PHASE_EXPIRED;
+}
+
 bool retention_falls_behind(const struct retention *r)
 {
 	return r->newest - r->newest_first > r->pruned;
@@ -168,12 +173,26 @@ bool retention_falls_behind(const struct retention *r)
 
 /* ---- the pass ---- */
 
+/* As much may expire as goes, without end, so that events have a turn each
+ * time: what goes makes more of them. */
+static int step_expired(struct retention *r, struct db *db,
+			struct retention_step *step, struct err *err)
+{
+	int rc = retention_step_expired(r, db, step, err);
+
+	if (rc <= 0 || step->dry_run)
+		return rc;
+	if (!r->surplus && find_surplus(r, db, err) < 0)
+		return -1;
+	return step_events(r, db, step, err) < 0 ? -1 : rc;
+}
+
 static int step_phase(struct retention *r, struct db *db,
 		      struct retention_step *step, struct err *err)
 {
 	switch (r->phase) {
 	case PHASE_EXPIRED:
-		return retention_step_expired(r, db, step, err);
+		return step_expired(r, db, step, err);
 	case PHASE_EVENTS:
 		return step_events(r, db, step, err);
 	case PHASE_CREDENTIALS:

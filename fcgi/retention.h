@@ -4,8 +4,8 @@
  *
  * A struct retention is where a pass over all of it stands; it belongs to one
  * thread at a time, and any connection may be given to each step.  A step is
- * one short write transaction, or none, so that whoever else writes waits for a
- * few milliseconds at most; the pauses between them are the caller's.
+ * short write transactions, two at most, so that whoever else writes waits for
+ * a few milliseconds; the pauses between steps are the caller's.
  */
 #ifndef BELFRY_RETENTION_H
 #define BELFRY_RETENTION_H
@@ -18,7 +18,7 @@ struct db;
 struct err;
 struct retention;
 
-/* Rows that one step removes, at most. */
+/* Rows that one transaction removes, at most. */
 #define RETENTION_BATCH 200
 
 enum retention_kind {
@@ -51,6 +51,8 @@ void retention_free(struct retention *r); /* NULL is fine */
  * another; -1: the pass is begun anew. */
 int retention_step(struct retention *r, struct db *db,
 		   struct retention_step *step, struct err *err);
+/* After a step that gave 1: more notifications have expired. */
+bool retention_is_expiring(const struct retention *r);
 /* More events come than this pass has removed so far. */
 bool retention_falls_behind(const struct retention *r);
 

@@ -31,7 +31,10 @@
 #define READ_MAX_NS	INT64_C(30000000000)
 #define WRITE_MAX_NS	INT64_C(60000000000)
 #define WRITER_WAITS_NS 50000000 /* after this long without a commit */
-#define OUT_MAX		(ANSWER_MAX_BYTES + ANSWER_MAX_BYTES / 64)
+/* Of all requests together; a small one is always taken. */
+#define BODIES_MAX_BYTES (64u * 1024 * 1024)
+#define BODY_SMALL_BYTES (16u * 1024)
+#define OUT_MAX		 (ANSWER_MAX_BYTES + ANSWER_MAX_BYTES / 64)
 
 static void forget_conn(struct loop_deferred *deferred)
 {
@@ -52,6 +55,7 @@ static void retire(struct conn *c)
 	if (c->state == CONN_DEAD)
 		return;
 	c->state = CONN_DEAD;
+	c->server->body_bytes -= c->body_bytes;
 	loop_unwatch(c->server->loop, &c->io);
 	if (c->fd >= 0)
 		close(c->fd);
@@ -272,8 +276,24 @@ static void request_complete(struct conn *c)
 	workers_submit(workers_for(c), &c->job);
 }
 
+/* Who sends a body need not have said who it is. */
+static void count_body(struct conn *c)
+{
+	struct server *server = c->server;
+
+	server->body_bytes += c->gather.body.len - c->body_bytes;
+	c->body_bytes = c->gather.body.len;
+	if (c->body_bytes <= BODY_SMALL_BYTES ||
+	    server->body_bytes <= BODIES_MAX_BYTES)
+		return;
+	server->body_bytes -= c->body_bytes;
+	c->body_bytes = 0;
+	fcgi_gather_refuse_body(&c->gather);
+}
+
 static void read_some(struct conn *c)
 {
+	enum fcgi_gathered gathered;
 	struct server *server = c->server;
 	struct err err = {ERR_OK, ""};
 	ssize_t n = recv(c->fd, server->read_buf, sizeof(server->read_buf),
@@ -287,8 +307,10 @@ static void read_some(struct conn *c)
 		retire(c);
 		return;
 	}
-	switch (
-	    fcgi_gather_feed(&c->gather, server->read_buf, (size_t)n, &err)) {
+	gathered =
+	    fcgi_gather_feed(&c->gather, server->read_buf, (size_t)n, &err);
+	count_body(c);
+	switch (gathered) {
 	case FCGI_MORE:
 		expect(c, EPOLLIN);
 		return;

@@ -53,6 +53,7 @@ struct server {
 	struct loop_timer accept_timer, sweep_timer, drain_timer;
 	struct conn *conns;
 	unsigned conn_count;
+	size_t body_bytes;	 /* of all requests under way */
 	unsigned writes;	 /* requests that may write, under way … */
 	int64_t writer_heard_ns; /* … since then, or since the last commit */
 	unsigned accepted;	 /* since memory was last given back */
@@ -75,6 +76,7 @@ struct conn {
 	struct answer answer;
 	struct buf out; /* framed answer */
 	size_t out_offset;
+	size_t body_bytes;   /* of server->body_bytes */
 	int64_t progress_ns; /* accepted, or written last */
 	int fd;
 	uint16_t request_id;

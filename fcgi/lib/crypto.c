@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <nettle/base64.h>
+#include <nettle/chacha.h>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
@@ -59,6 +60,19 @@ void crypto_hmac_sha256(struct span key, struct span data,
 	hmac_sha256_set_key(&ctx, key.len, bytes_of(key));
 	hmac_sha256_update(&ctx, data.len, bytes_of(data));
 	hmac_sha256_digest(&ctx, CRYPTO_SHA256_BYTES, out);
+}
+
+void crypto_mask(struct span secret, void *bytes, size_t n)
+{
+	static const unsigned char nonce[CHACHA_NONCE_SIZE];
+	unsigned char key[CRYPTO_SHA256_BYTES];
+	struct chacha_ctx ctx;
+
+	/* Its plain hash is known: it stands in the database. */
+	crypto_hmac_sha256(secret, SPAN("mask"), key);
+	chacha_set_key(&ctx, key);
+	chacha_set_nonce(&ctx, nonce);
+	chacha_crypt(&ctx, n, bytes, bytes);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t n)

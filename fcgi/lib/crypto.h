@@ -20,6 +20,9 @@ const char *crypto_sha256_hex(struct span data,
 			      char out[static CRYPTO_SHA256_HEX_BYTES]);
 void crypto_hmac_sha256(struct span key, struct span data,
 			unsigned char out[static CRYPTO_SHA256_BYTES]);
+/* Makes the n bytes unreadable for whoever does not have the secret, and
+ * readable again (ChaCha20).  For one text per secret, of 256 random bits. */
+void crypto_mask(struct span secret, void *bytes, size_t n);
 /* Time depends on n only. */
 bool crypto_equal(const void *a, const void *b, size_t n);
 /* Aborts when the kernel gives none (it always does). */

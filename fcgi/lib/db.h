@@ -124,6 +124,7 @@ int db_query_text(struct db *db, const char *sql, struct db_stmt **out,
  * copied: it must live until the reset. SPAN_NONE binds NULL. */
 void db_bind_int(struct db_stmt *s, const char *name, int64_t value);
 void db_bind_text(struct db_stmt *s, const char *name, struct span value);
+void db_bind_blob(struct db_stmt *s, const char *name, struct span value);
 
 /* 1: a row, 0: done (and reset), -1: error (and reset). */
 int db_step(struct db_stmt *s, struct err *err);

@@ -185,6 +185,19 @@ void db_bind_text(struct db_stmt *s, const char *name, struct span value)
 				    SQLITE_STATIC, SQLITE_UTF8);
 }
 
+void db_bind_blob(struct db_stmt *s, const char *name, struct span value)
+{
+	int index = parameter(s, name);
+
+	if (!index)
+		return;
+	if (!value.data)
+		sqlite3_bind_null(s->stmt, index);
+	else
+		sqlite3_bind_blob64(s->stmt, index, value.data, value.len,
+				    SQLITE_STATIC);
+}
+
 int db_step(struct db_stmt *s, struct err *err)
 {
 	int rc = sqlite3_step(s->stmt);

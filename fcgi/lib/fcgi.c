@@ -47,6 +47,12 @@ void fcgi_gather_fini(struct fcgi_gather *g)
 	buf_fini(&g->body);
 }
 
+void fcgi_gather_refuse_body(struct fcgi_gather *g)
+{
+	buf_fini(&g->body);
+	g->body_refused = true;
+}
+
 static uint16_t record_id(const struct fcgi_gather *g)
 {
 	return (uint16_t)(g->head[2] << 8 | g->head[3]);
@@ -117,7 +123,8 @@ static void record_content(struct fcgi_gather *g, const char *data, size_t n)
 		return;
 	if (g->head[1] == TYPE_PARAMS && !g->params_done)
 		buf_append(&g->params, data, n);
-	if (g->head[1] == TYPE_STDIN && !g->body_too_large) {
+	if (g->head[1] == TYPE_STDIN && !g->body_too_large &&
+	    !g->body_refused) {
 		buf_append(&g->body, data, n);
 		g->body_too_large = g->body.overflow;
 		if (g->body_too_large)
@@ -232,7 +239,7 @@ struct request {
 	FCGX_Request fcgx;
 	struct buf body;
 	uint16_t id;
-	bool body_too_large;
+	bool body_too_large, body_refused;
 };
 
 static bool pairs_are_whole(struct span s)
@@ -338,6 +345,7 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 	r->body = g->body;
 	r->id = g->request_id;
 	r->body_too_large = g->body_too_large;
+	r->body_refused = g->body_refused;
 	buf_init(&g->body, g->body_max);
 	*out = r;
 	result = 0;
@@ -383,6 +391,11 @@ uint16_t request_id(const struct request *r)
 bool request_body_too_large(const struct request *r)
 {
 	return r->body_too_large;
+}
+
+bool request_body_refused(const struct request *r)
+{
+	return r->body_refused;
 }
 
 /* ---- framing ---- */

@@ -33,7 +33,7 @@ struct fcgi_gather {
 	uint8_t begin_len;
 	uint16_t request_id; /* 0: not begun */
 	size_t content_left, padding_left;
-	bool params_done, body_too_large;
+	bool params_done, body_too_large, body_refused;
 };
 
 enum fcgi_gathered {
@@ -50,6 +50,9 @@ void fcgi_gather_fini(struct fcgi_gather *g);
 /* Takes n bytes as they came from the peer, in pieces of any size. */
 enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
 				    size_t n, struct err *err);
+/* There is no room for the body: what there is of it goes, what comes of it is
+ * dropped, and the request says so. */
+void fcgi_gather_refuse_body(struct fcgi_gather *g);
 /* A CGI variable of what was gathered, before it is parsed; SPAN_NONE when it
  * is not there, or what stands before it is cut off. */
 struct span fcgi_gather_param(const struct fcgi_gather *g, const char *name);
@@ -71,6 +74,7 @@ struct span request_body(const struct request *r); /* never SPAN_NONE */
 uint16_t request_id(const struct request *r);
 /* The body was larger than body_max: it was dropped, its size is known. */
 bool request_body_too_large(const struct request *r);
+bool request_body_refused(const struct request *r);
 
 /* ---- framing ---- */
 

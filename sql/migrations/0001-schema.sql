@@ -183,8 +183,9 @@ CREATE TABLE IF NOT EXISTS tickets (
     -- From when on it is bad.
     expires_at INTEGER NOT NULL,
     -- The host application's session that issued it, or NULL: without it the
-    -- stream could not look whether that session still lives.
-    host_secret TEXT
+    -- stream could not look whether that session still lives.  Only who has
+    -- the ticket can read it.
+    host_secret BLOB
 );
 
 CREATE INDEX IF NOT EXISTS tickets_by_expiry ON tickets(expires_at);

@@ -231,6 +231,14 @@ test('how much in one go: query, headers, body', async () => {
 		const post = (n) =>
 			server.request('POST', '', { token, body: { userId: 'alice', title: 'x', body: 'y'.repeat(n) } });
 		assertProblem(await post(9 * 1024 * 1024), 413, /the body is larger than 8 MiB/);
+		// Who may only read and mark has less to say.
+		const mark = (method, at, n) =>
+			server.request(method, at, { user: 'alice', body: { ids: 'y'.repeat(n) } });
+		for (const at of ['/1', '/read-all']) {
+			const method = at === '/1' ? 'PATCH' : 'POST';
+			assertProblem(await mark(method, at, 65536), 413, /larger than 64 KiB, which takes the scope "publish"/);
+			assert.notEqual((await mark(method, at, 60_000)).status, 413);
+		}
 		// More than lighttpd itself lets through.
 		const socket = net.connect(await server.socketPath());
 		const parts = [];

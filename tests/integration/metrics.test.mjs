@@ -1,6 +1,7 @@
 // What an operator sees: /metrics as Prometheus takes it, readyz, and the log.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -225,8 +226,16 @@ test('readyz: 503 while draining', async () => {
 	};
 	try {
 		assert.equal((await responder.ask(`${BASE}/readyz`)).status, 200);
+		const ticket = `bfk_${'x'.repeat(43)}`;
+		const hash = (secret) => createHash('sha256').update(secret).digest('hex');
+		await writer.exec(
+			'INSERT INTO sessions(secret_sha256, user_id) ' +
+				`VALUES ('${hash('session')}', 'alice'); ` +
+				'INSERT INTO tickets(secret_sha256, session_id, user_id, scopes, expires_at) ' +
+				`VALUES ('${hash(ticket)}', last_insert_rowid(), 'alice', 'read', ${Date.now() + 60_000});`,
+		);
 		await writer.exec('BEGIN IMMEDIATE;');
-		const waiting = responder.ask(`${BASE}/stream?ticket=none`);
+		const waiting = responder.ask(`${BASE}/stream?ticket=${ticket}`);
 		await told();
 		const ready = responder.ask(`${BASE}/readyz`);
 		await told();

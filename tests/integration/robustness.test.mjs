@@ -339,6 +339,44 @@ describe('peers that break off', () => {
 		assert.equal(answer.status, 200);
 	});
 
+	test('large bodies of anybody share 64 MiB, small ones pass', async () => {
+		const token = await server.token('app', 'publish');
+		const whole = fastcgi.request(
+			{
+				...fastcgi.params('POST', BASE, { Authorization: `Bearer ${token}` }),
+				CONTENT_TYPE: 'application/json',
+			},
+			{ body: 'x'.repeat(7 * MIB) },
+		);
+		const most = whole.length - 100_000;
+		const pid = await server.responderPid();
+		const before = memory(pid);
+		const where = await server.socketPath();
+		const peers = Array.from({ length: 30 }, () => new Peer(where));
+		for (const peer of peers) {
+			await peer.connected;
+			peer.readAll();
+			peer.socket.write(whole.subarray(0, most));
+		}
+		await poll('all to be taken', () => peers.every(({ socket }) => socket.writableLength === 0));
+		const small = await server.request('POST', '', { token, body: { userId: 'bob', title: 'x' } });
+		assert.equal(small.status, 201);
+		const grown = memory(pid) - before;
+		assert.ok(sanitized || grown < 128 * MIB, `${grown / MIB} MiB more for 210 MiB of bodies`);
+		for (const { socket } of peers) socket.write(whole.subarray(most));
+		await poll('all answers', () => peers.every((peer) => peer.closed));
+		const answers = peers.map((peer) => fastcgi.parse(Buffer.concat(peer.received)));
+		const refused = answers.filter(({ status }) => status === 503);
+		assert.ok(refused.length >= 20, `${refused.length} refused`);
+		for (const { head, body } of refused) {
+			assert.match(head, /^Retry-After: 1\r?$/m);
+			assert.match(JSON.parse(body).detail, /no room for this body/);
+		}
+		// The others are read, and are no JSON.
+		assert.equal(answers.filter(({ status }) => status === 400).length, 30 - refused.length);
+		assert.ok(refused.length < 30);
+	});
+
 	test('clients that go at any moment of a stream', async () => {
 		await server.sql(
 			insertAll(

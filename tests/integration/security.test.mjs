@@ -56,6 +56,16 @@ describe('security', () => {
 		}
 	});
 
+	test('a ticket that is none waits for nobody, and nobody for it', async () => {
+		const db = server.writer();
+		await db.exec('BEGIN IMMEDIATE;');
+		const stream = server.stream({ query: { ticket: 'none' } });
+		await stream.end();
+		assert.equal(stream.status, 401);
+		await db.exec('ROLLBACK;');
+		await db.close();
+	});
+
 	test('a ticket is good once, and for a minute', async () => {
 		const once = await ticket();
 		const stream = await server.openStream({ query: { ticket: once } });

@@ -195,6 +195,51 @@ describe('max_streams', () => {
 	});
 });
 
+// A poll ends with a row or a heartbeat, before that.
+const WHOLE = { skip: SERVER.holdsBack && 'polls end sooner by themselves' };
+
+describe('stream_lifetime', WHOLE, () => {
+	const STREAMS = 12;
+	let server;
+	before(async () => {
+		server = await startServer({
+			users: ['alice', 'bob'],
+			set: { stream_lifetime: '5s' },
+		});
+	});
+	after(() => server.stop());
+
+	test('ends silent and busy streams, not all at once; nothing is lost', async () => {
+		const db = server.writer();
+		const silent = await server.openStream({ user: 'bob' });
+		const busy = [];
+		for (let i = 0; i < STREAMS; i++)
+			busy.push(await server.openStream({ user: 'alice' }));
+		for (const stream of busy) await writeUntilEnded(stream, db, 'alice');
+		for (const stream of [silent, ...busy])
+			assertClose(await stream.end(), 'lifetime');
+		const lengths = new Set(busy.map((stream) => stream.notifications.length));
+		assert.ok(lengths.size > 1, 'all have ended after the same row');
+		await db.exec(insert('alice', 'last'));
+		const rows = await db.rows(
+			"SELECT id FROM events WHERE user_id = 'alice' AND action = 'created' ORDER BY id;",
+		);
+		for (const stream of busy) {
+			const next = await server.openStream({
+				user: 'alice',
+				lastEventId: stream.cursor,
+			});
+			assert.equal(next.events[0].data.resumed, true);
+			await next.until((e) => e.data.notification?.title === 'last');
+			next.close();
+			assert.deepEqual(
+				[...stream.notifications, ...next.notifications].map((e) => e.id),
+				rows.map(({ id }) => String(id)),
+			);
+		}
+	});
+});
+
 describe('SIGTERM', () => {
 	let server;
 	before(async () => {

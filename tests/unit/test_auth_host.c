@@ -166,11 +166,11 @@ static void a_host_session_is_looked_at_again(void **state)
 }
 
 /* As if it had been written long ago. */
-static void settle(struct auth_fixture *f, time_t at)
+static void settle(const char *path, time_t at)
 {
 	const struct timespec times[2] = {{at, 0}, {at, 0}};
 
-	assert_int_equal(utimensat(AT_FDCWD, f->host_path, times, 0), 0);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
 static void a_host_file_that_did_not_change_is_left_alone(void **state)
@@ -186,7 +186,7 @@ static void a_host_file_that_did_not_change_is_left_alone(void **state)
 	execute(writer, "INSERT INTO session VALUES ('t-soon', 'alice', CAST("
 			"(julianday('now') - 2440587.5) * 86400000 AS INTEGER) "
 			"+ 60000)");
-	settle(f, 1000000000);
+	settle(f->host_path, 1000000000);
 	assert_int_equal(
 	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
 	assert_false(looks[0].over || looks[1].over);
@@ -206,7 +206,7 @@ static void a_host_file_that_did_not_change_is_left_alone(void **state)
 	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
 
 	execute(writer, "DELETE FROM session WHERE token = 't-alice'");
-	settle(f, 1000000001);
+	settle(f->host_path, 1000000001);
 	assert_int_equal(
 	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
 	assert_true(looks[0].over);
@@ -214,22 +214,73 @@ static void a_host_file_that_did_not_change_is_left_alone(void **state)
 	db_close(writer);
 }
 
-static void a_query_with_a_clock_of_its_own_is_asked_each_time(void **state)
+/* SQLite has the -wal where the file is, not where the link is. */
+static void a_host_file_behind_a_link_is_not_left_alone(void **state)
 {
-	static char query[] =
-	    "SELECT user_id FROM session WHERE token = :token AND expires > "
-	    ":now_ms AND datetime('now') > '2000'";
 	struct auth_fixture *f = *state;
 	struct auth_host_file file = {0};
 	struct auth_host_look look = {"t-alice", "alice", 0, false, NULL};
+	char link[160], wal[160];
+	struct db *writer;
 
 	host(f, true);
-	f->config.session_query = query;
-	settle(f, 1000000000);
+	snprintf(link, sizeof(link), "%s/link.db", f->folder);
+	snprintf(wal, sizeof(wal), "%s-wal", f->host_path);
+	assert_int_equal(symlink("host.db", link), 0);
+	f->config.session_database = link;
+	writer = open_database(f->host_path);
+	execute(writer, "PRAGMA journal_mode = WAL; INSERT INTO session VALUES "
+			"('t', 'bob', 1 << 50)");
+	settle(f->host_path, 1000000000);
+	settle(wal, 1000000000);
 	assert_int_equal(
 	    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err), 0);
 	assert_false(look.over);
-	assert_true(look.good_until_ms == 0);
+	execute(writer, "DELETE FROM session WHERE token = 't-alice'");
+	settle(wal, 1000000001);
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err), 0);
+	assert_true(look.over);
+	db_close(writer);
+}
+
+static void a_query_with_a_clock_of_its_own_is_asked_each_time(void **state)
+{
+#define QUERY                                                                  \
+	"SELECT user_id FROM session WHERE token = :token AND expires > "      \
+	":now_ms AND "
+	static const struct {
+		char query[256];
+		bool own;
+	} cases[] = {
+	    {QUERY "datetime('now') > '2000'", true},
+	    {QUERY "current_timestamp > '2000'", true},
+	    {QUERY "Unixepoch ( ) > 1", true},
+	    {QUERY "datetime() > '2000'", true},
+	    {QUERY "date() > '2000'", true},
+	    {QUERY "strftime('%Y') > '2000'", true},
+	    {QUERY "strftime('%Y', expires / 1000000, 'unixepoch') > '0'",
+	     false},
+	    {QUERY "datetime(expires / 1000000, 'unixepoch') > '0'", false},
+	};
+	struct auth_fixture *f = *state;
+
+	host(f, true);
+	settle(f->host_path, 1000000000);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct auth_host_file file = {0};
+		struct auth_host_look look = {"t-alice", "alice", 0, false,
+					      NULL};
+		char query[256];
+
+		strcpy(query, cases[i].query);
+		f->config.session_query = query;
+		assert_int_equal(
+		    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err),
+		    0);
+		if (look.over || (look.good_until_ms == 0) != cases[i].own)
+			fail_msg("%s", query);
+	}
 }
 
 int main(void)
@@ -244,6 +295,7 @@ int main(void)
 	    TEST(the_host_is_never_written),
 	    TEST(a_host_session_is_looked_at_again),
 	    TEST(a_host_file_that_did_not_change_is_left_alone),
+	    TEST(a_host_file_behind_a_link_is_not_left_alone),
 	    TEST(a_query_with_a_clock_of_its_own_is_asked_each_time),
 	};
 

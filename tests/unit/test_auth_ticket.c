@@ -103,6 +103,8 @@ static void a_ticket_may_never_do_more_than_its_issuer(void **state)
 static void a_host_sessions_ticket_asks_the_host(void **state)
 {
 	struct auth_fixture *f = *state;
+	struct db_stmt *stmt;
+	struct span stored;
 	struct db *writer;
 	char one[64], two[64];
 
@@ -110,6 +112,15 @@ static void a_host_sessions_ticket_asks_the_host(void **state)
 	is(identify(f, COOKIE, "t-alice"), "alice");
 	make_ticket(f, one);
 	make_ticket(f, two);
+	/* Who reads our database is not let into the application. */
+	assert_int_equal(db_query_text(f->db, "SELECT host_secret FROM tickets",
+				       &stmt, &f->err),
+			 0);
+	assert_int_equal(db_step(stmt, &f->err), 1);
+	stored = db_text(stmt, 0);
+	assert_int_equal(stored.len, strlen("t-alice"));
+	assert_memory_not_equal(stored.data, "t-alice", stored.len);
+	db_reset(stmt);
 	writer = open_database(f->host_path);
 	/* A lock does not use it up. */
 	execute(writer, "BEGIN EXCLUSIVE");

@@ -367,6 +367,9 @@ static const struct {
     {"session_query = SELECT :tokens\n", ":1: session_query: expected"},
     {"session_database = a.db\n",
      "session_database: expected with a session_query"},
+    {"database = a.db\nsession_database = a.db\n"
+     "session_query = SELECT user_id FROM s WHERE t = :token\n",
+     "session_database: expected another file than the database"},
     {"cors_origins = *\n", ":1: cors_origins: expected a list of "
 			   "scheme://host"},
     {"cors_origins = https://a.example/\n", ":1: cors_origins: expected"},
