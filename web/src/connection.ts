@@ -10,13 +10,17 @@
 // is tried; where it accepts streams and nothing ever arrives, somebody holds
 // them back until they end, and they are asked for in slices.
 
+import { backoffMs } from './backoff.js';
 import { retryAfterMs } from './http.js';
 import type { Request, Transport } from './transport.js';
 import type {
 	Close, Connected, Frame, FrameName, Problem, Start, StatusInfo,
 } from './types.js';
 
-const BACKOFF_MS = [1000, 2000, 4000, 8000, 16000, 30000];
+// A timer takes no more than 24 days, and fires at once where it is more. But a
+// server may also mean less than it says, or a clock be wrong that its date is
+// held against: to ask once an hour costs nobody anything.
+const LONGEST_MS = 3600000;
 const CONNECT_TIMEOUT_MS = 10000;
 const SLICE_MS = 25000; // how long the server holds a poll with nothing due
 // A hub says each step that it takes; the longest is that of a slice.
@@ -53,6 +57,7 @@ export class Connection {
 	#sliced = false; // the stream that is open is a slice
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#hiding: ReturnType<typeof setTimeout> | undefined;
+	#resting = false; // closed until the page is looked at
 	#watchdog: ReturnType<typeof setInterval> | undefined;
 	#connectedAt = 0;
 	#lastFrameAt = 0;
@@ -69,18 +74,21 @@ export class Connection {
 		this.#wanted = true;
 		const { document } = globalThis;
 		if (document)
-			this.#listen(document, 'visibilitychange', () =>
-				document.visibilityState === 'visible'
-					? this.comeBack()
-					: this.#hide(),
-			);
+			this.#listen(document, 'visibilitychange', () => {
+				if (document.visibilityState === 'visible')
+					this.comeBack();
+				this.#hide();
+			});
 		// Closed, so that it may be kept, and found alive when it is shown.
 		this.#listen(globalThis, 'pagehide', () => this.#rest('hidden'));
 		this.#listen(globalThis, 'pageshow', (event) => {
 			if ((event as PageTransitionEvent).persisted)
 				this.comeBack();
 		});
-		this.#listen(globalThis, 'online', () => this.comeBack());
+		this.#listen(globalThis, 'online', () => {
+			if (!this.#resting)
+				this.comeBack();
+		});
 		this.#listen(globalThis, 'offline', () => {
 			if (this.#close)
 				this.#waitFor(null, 'offline');
@@ -91,7 +99,7 @@ export class Connection {
 	stop() {
 		this.#wanted = false;
 		this.#cut();
-		clearTimeout(this.#hiding);
+		this.#unhide();
 		for (const forget of this.#forget.splice(0))
 			forget();
 	}
@@ -123,7 +131,6 @@ export class Connection {
 	comeBack() {
 		const now = Date.now();
 
-		clearTimeout(this.#hiding);
 		if (now - this.#lastFrameAt < FRESH_MS || now < this.#notBefore)
 			return;
 		this.#lastFrameAt = now;
@@ -139,18 +146,26 @@ export class Connection {
 		this.#options.onStatus({ status, retryAt: null, reason });
 	}
 
+	// Of a stream that is opened in the background, too.
 	#hide() {
 		const { hiddenMs } = this.#options;
 
-		if (hiddenMs === undefined)
-			return;
+		if (globalThis.document?.visibilityState !== 'hidden')
+			this.#unhide();
+		else if (hiddenMs !== undefined && !this.#resting)
+			this.#hiding ??= setTimeout(() => this.#rest('hidden'), hiddenMs);
+	}
+
+	#unhide() {
 		clearTimeout(this.#hiding);
-		this.#hiding = setTimeout(() => this.#rest('hidden'), hiddenMs);
+		this.#hiding = undefined;
 	}
 
 	// Until comeBack().
 	#rest(reason: string) {
 		this.#cut();
+		this.#unhide();
+		this.#resting = true;
 		this.#lastFrameAt = this.#notBefore = 0;
 		this.#say('disconnected', reason);
 	}
@@ -168,6 +183,8 @@ export class Connection {
 
 	async #try(urgent: Request['urgent'], quiet = false) {
 		this.#cut();
+		this.#resting = false;
+		this.#hide();
 		const attempt = this.#attempt;
 
 		if (!quiet)
@@ -332,9 +349,8 @@ export class Connection {
 		binding = ms !== null,
 	) {
 		this.#cut();
-		const step =
-			BACKOFF_MS[Math.min(this.#failures++, BACKOFF_MS.length - 1)]!;
-		const wait = ms ?? step * (0.5 + Math.random() / 2);
+		const step = backoffMs(this.#failures++);
+		const wait = Math.min(ms ?? step, LONGEST_MS);
 		const retryAt = Date.now() + wait;
 
 		this.#notBefore = binding ? retryAt : 0;

@@ -4,7 +4,6 @@
 // page's to ask for, from a click: Notification.requestPermission().
 
 import type { Notification, Notifications } from './index.js';
-import { REPLAY } from './messages.js';
 import { safeLink } from './text.js';
 
 const LEAD = 'belfry desktop';
@@ -109,9 +108,6 @@ export function notifyDesktop(
 			if (data.action === 'all-read')
 				withdraw((id) => id <= data.through);
 		}),
-		// What waits in the service worker may go out now.
-		store.on('connected', () =>
-			serviceWorker.controller?.postMessage(REPLAY)),
 	];
 	document.addEventListener('visibilitychange', see);
 	see();

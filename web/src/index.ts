@@ -2,6 +2,7 @@
 // true by the stream and by requests, and the things a person can do. Here
 // model, link and requests meet; each of them knows nothing of the others.
 
+import { backoffMs } from './backoff.js';
 import type { Headers } from './http.js';
 import type { Link, Sharing } from './link.js';
 import type { Action } from './model.js';
@@ -130,6 +131,8 @@ export function createNotifications(options: Options = {}): Notifications {
 	let flushing: ReturnType<typeof setTimeout> | undefined;
 	let settling: typeof flushing;
 	let lingering: typeof flushing;
+	let retrying: typeof flushing; // the code itself could not be loaded
+	let failures = 0;
 	let reloading = false;
 	let loadingMore: Promise<void> | null = null;
 
@@ -153,8 +156,17 @@ export function createNotifications(options: Options = {}): Notifications {
 		});
 	}
 
+	// One that throws keeps nothing from the others, nor from the connection;
+	// window.onerror hears of it.
 	function emit(type: Told, data?: unknown) {
-		[...(handlers[type] ?? [])].forEach((handler) => handler(data as never));
+		for (const handler of [...(handlers[type] ?? [])])
+			try {
+				handler(data as never);
+			} catch (error) {
+				queueMicrotask(() => {
+					throw error;
+				});
+			}
 	}
 
 	function changed() {
@@ -185,6 +197,8 @@ export function createNotifications(options: Options = {}): Notifications {
 
 	async function start() {
 		const mine = ++run;
+		clearTimeout(retrying);
+		retrying = undefined;
 		say('connecting');
 		try {
 			const made = await (await load()).createLink({
@@ -199,17 +213,29 @@ export function createNotifications(options: Options = {}): Notifications {
 			made.start();
 		} catch {
 			// The code itself can't be loaded.
-			if (mine === run)
-				say('disconnected', 'network');
+			if (mine !== run)
+				return;
+			const wait = backoffMs(failures++);
+			retrying = setTimeout(retry, wait);
+			globalThis.addEventListener?.('online', retry, { once: true });
+			setStatus({
+				status: 'disconnected', retryAt: Date.now() + wait,
+				reason: 'network',
+			});
 		}
+	}
+
+	function retry() {
+		if (retrying)
+			void start();
 	}
 
 	function stop(left = state) {
 		run++;
 		link?.stop();
 		link = null;
-		[flushing, settling, lingering].forEach(clearTimeout);
-		flushing = settling = undefined;
+		[flushing, settling, lingering, retrying].forEach(clearTimeout);
+		flushing = settling = retrying = undefined;
 		frames = [];
 		state = left;
 	}
@@ -371,7 +397,7 @@ export function createNotifications(options: Options = {}): Notifications {
 		const was = off;
 		off = false;
 		letGo ??= on('change', () => {});
-		if (was && !link)
+		if ((was || retrying) && !link)
 			void start();
 	}
 

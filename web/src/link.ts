@@ -4,7 +4,7 @@
 import { Connection, type ConnectionOptions } from './connection.js';
 import type { Options } from './index.js';
 import { hubTransport, openLocks, openWorker, type Medium } from './media.js';
-import { FORGET } from './messages.js';
+import { FORGET, REPLAY } from './messages.js';
 import { baseOf } from './rest.js';
 import { directWays, type Address } from './ways.js';
 
@@ -44,6 +44,9 @@ async function openMedium(
 		: null;
 }
 
+const tellWorker = (message: string) =>
+	globalThis.navigator?.serviceWorker?.controller?.postMessage(message);
+
 export async function createLink(options: LinkOptions): Promise<Link> {
 	const { types, minPriority } = options;
 	const url = new URL(`${baseOf(options)}/stream`, document.baseURI);
@@ -59,8 +62,16 @@ export async function createLink(options: LinkOptions): Promise<Link> {
 	};
 	const ways = directWays(address, options);
 	const medium = await openMedium(options, address, ways);
+	let status = '';
 	const connection = new Connection({
 		...options,
+		onStatus(info) {
+			// What waits in a service worker may go out now.
+			if (info.status === 'connected' && status !== 'connected')
+				tellWorker(REPLAY);
+			status = info.status;
+			options.onStatus(info);
+		},
 		hiddenMs: options.closeHiddenAfterMs,
 		...(medium ? { transports: [hubTransport(medium)] } : ways),
 	});
@@ -76,7 +87,7 @@ export async function createLink(options: LinkOptions): Promise<Link> {
 		startOver: () => connection.startOver(),
 		signOut() {
 			// What a service worker has kept goes too.
-			globalThis.navigator?.serviceWorker?.controller?.postMessage(FORGET);
+			tellWorker(FORGET);
 			const line = medium?.open(() => {});
 			line?.post({ from: 'signing out', stop: true });
 			// What is posted last leaves before the line is closed.

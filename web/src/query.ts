@@ -36,8 +36,12 @@ export function syncNotifications(
 	cache: QueryCache, store: Notifications,
 	queryKey: readonly unknown[] = QUERY_KEY,
 ) {
-	return store.subscribe(() => {
+	const take = () => {
 		if (!store.isLoading)
 			cache.setQueryData(queryKey, store.getSnapshot());
-	});
+	};
+	const stop = store.subscribe(take);
+
+	take(); // it may have been loaded by others
+	return stop;
 }

@@ -27,7 +27,7 @@ export function useNotifications(
 	return useMemo(() => ({ ...store, ...snapshot }), [store, snapshot]);
 }
 
-/** The same by the server's address and the user, with one store for all. */
+/** The same by options, with one store for all who give the same. */
 export function useNotificationSSE(options?: Options): Notifications {
 	return useNotifications(getNotifications(options));
 }

@@ -3,8 +3,7 @@
 
 import { parsed, retryAfterMs } from './http.js';
 import type { Options } from './index.js';
-
-const TIMEOUT_MS = 10000;
+import { PATIENCE_MS } from './messages.js';
 
 export class HttpError extends Error {
 	constructor(
@@ -47,7 +46,12 @@ export function createRequest(options: Options): Request {
 				method,
 				credentials,
 				cache: 'no-store',
-				signal: AbortSignal.timeout(TIMEOUT_MS),
+				// A change outlives the page: a link that is followed is read.
+				// One that a service worker answers does so anyway, but with
+				// keepalive would pass it by in Firefox.
+				keepalive: method !== 'GET' &&
+					!globalThis.navigator?.serviceWorker?.controller,
+				signal: AbortSignal.timeout(PATIENCE_MS),
 				headers: {
 					...(await headers?.()),
 					...(body ? { 'Content-Type': 'application/json' } : {}),

@@ -9,10 +9,11 @@
 // apart later, and a secret is not to be kept. Everything is in one cache, which
 // FORGET deletes.
 
-import { FORGET, REPLAY } from './messages.js';
+import { FORGET, PATIENCE_MS, REPLAY } from './messages.js';
 import type { Page } from './types.js';
 
 const SYNC = 'belfry';
+const ALL = '/read-all';
 const QUEUE = '/belfry-queue';
 const LIST = '/belfry-list';
 
@@ -76,8 +77,10 @@ export function serveNotifications({
 	const keep = (cache: Cache, queue: Queued[]) =>
 		cache.put(QUEUE, Response.json(queue));
 
-	// In order, until the network or the server fails. What the server refuses
-	// would be refused again: it is dropped.
+	// In order, until the network or the server fails: true, there is more for
+	// later. What the server refuses would be refused again: it is dropped. But
+	// where the session has ended it waits for the next one, unless it would do
+	// something to the inbox of whoever that is.
 	const replay = () =>
 		inTurn(async (cache) => {
 			const queue = await queueOf(cache);
@@ -88,11 +91,22 @@ export function serveNotifications({
 					method, headers, body: body || null,
 				}).catch(() => null);
 				if (!answer || answer.status >= 500 || answer.status === 429)
-					return;
+					return true;
+				if (answer.status === 401) {
+					await keep(cache, queue.filter(({ url }) => !url.endsWith(ALL)));
+					return false;
+				}
 				queue.shift();
 				await keep(cache, queue);
 			}
+			return false;
 		});
+
+	// The browser tries again what is rejected.
+	async function replayAll() {
+		if (await replay())
+			throw new Error('Something waits still.');
+	}
 
 	async function getList(request: Request) {
 		const { search, searchParams } = new URL(request.url);
@@ -128,17 +142,22 @@ export function serveNotifications({
 	}
 
 	async function change(event: Fetching, body: string) {
-		const { method, url } = event.request;
+		const { method, url, signal } = event.request;
+		const came = Date.now();
 
-		await replay();
-		try {
-			return await fetch(event.request);
-		} catch {
-			await inTurn(async (cache) =>
-				keep(cache, [...(await queueOf(cache)), { method, url, body }]));
-			await scope.registration.sync?.register(SYNC).catch(() => {});
-			return new Response(null, { status: 202 });
-		}
+		// It must not overtake what waits.
+		const answer = !(await replay()) &&
+			(await fetch(event.request).catch(() => null));
+		if (answer)
+			return answer;
+		// The page has taken it back. (Neither Chromium nor Firefox tell of its
+		// abort here; the kit's own is known by the clock.)
+		if (signal.aborted || Date.now() - came >= PATIENCE_MS)
+			return Response.error();
+		await inTurn(async (cache) =>
+			keep(cache, [...(await queueOf(cache)), { method, url, body }]));
+		await scope.registration.sync?.register(SYNC).catch(() => {});
+		return new Response(null, { status: 202 });
 	}
 
 	async function changeOrPass(event: Fetching) {
@@ -165,7 +184,7 @@ export function serveNotifications({
 	});
 	scope.addEventListener('sync', (event: Extendable & { tag: string }) => {
 		if (event.tag === SYNC)
-			event.waitUntil(replay());
+			event.waitUntil(replayAll());
 	});
 	scope.addEventListener('message', (event: Extendable & MessageEvent) => {
 		if (event.data === FORGET)

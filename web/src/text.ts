@@ -9,9 +9,20 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 	['minute', 60],
 ];
 
+// A page's lang may be no language tag ("en_US"): then as the browser has it.
+function formatOf(language?: string) {
+	const style = { numeric: 'auto' } as const;
+
+	try {
+		return new Intl.RelativeTimeFormat(language, style);
+	} catch {
+		return new Intl.RelativeTimeFormat(undefined, style);
+	}
+}
+
 /** "2 hours ago"; less than a minute is "now". */
 export function relativeTime(iso: string, now: number, language?: string) {
-	const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+	const format = formatOf(language);
 	const seconds = (Date.parse(iso) - now) / 1000;
 
 	for (const [unit, length] of UNITS)

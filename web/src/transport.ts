@@ -117,7 +117,7 @@ export function fetchTransport(
 					retryAfterMs: retryAfterMs(response),
 				};
 			// A page to log in, say.
-			if (!/^text\/event-stream\b/i.test(
+			if (!/^text\/event-stream\s*(;|$)/i.test(
 				response.headers.get('Content-Type') ?? ''))
 				return void response.body?.cancel();
 			await readStream(response, (name, id, data) => {

@@ -24,6 +24,7 @@ beforeEach(() => {
 
 afterEach(() => {
 	document.body.replaceChildren();
+	document.documentElement.removeAttribute('lang');
 	bell.store.disconnect();
 });
 
@@ -108,6 +109,15 @@ test('bell: read, unread, all read, delete; the focus is never lost', async () =
 	await until(() => all('li').length === 0);
 	expect(focused()).toBe(one('h2'));
 	expect(one('.empty').textContent).toBe(TEXTS.empty);
+});
+
+test('bell: a lang that is no language does not empty the list', async () => {
+	document.documentElement.lang = 'en_US';
+	await opened();
+	document.documentElement.lang = 'c';
+	server.create();
+	await until(() => all('li').length === 4);
+	expect(one('time').textContent).not.toBe('');
 });
 
 test('bell: what is new is announced, what fails is said', async () => {

@@ -287,6 +287,18 @@ test('connection: Retry-After of 429 and 503 is obeyed, in both forms', async ()
 	);
 });
 
+test('connection: no wait is longer than an hour', async () => {
+	await started();
+	for (const seconds of ['2147484', '1' + '0'.repeat(300)]) {
+		probes = [[503, { 'Retry-After': seconds }]];
+		assert.equal(await lose(), 3_600_000);
+		await pass(3_600_000);
+	}
+	sources.at(-1).connect();
+	sources.at(-1).say('close', { reason: 'shutdown', retryAfterMs: 2 ** 31 });
+	assert.equal(waits(), 3_600_000);
+});
+
 test('connection: the snapshot is retried in the same loop', async () => {
 	const failure = (code, wait) =>
 		Object.assign(new Error(), { status: code, retryAfterMs: wait });
@@ -590,6 +602,39 @@ test('connection: closes in the background on request, and resumes', async () =>
 	await settled();
 	assert.equal(sources.length, length + 1);
 	assert.equal(sources.at(-1).url.searchParams.get('lastEventId'), '8');
+});
+
+test('connection: online does not wake what the background has closed', async () => {
+	document.visibilityState = 'hidden'; // opened there
+	connection = make({ hiddenMs: 60000 });
+	(await started()).connect();
+	await pass(50000);
+	window.dispatchEvent(new Event('offline'));
+	window.dispatchEvent(new Event('online'));
+	await settled();
+	assert.equal(sources.length, 2);
+	sources[1].connect();
+	await pass(9999);
+	assert.equal(status(), 'connected');
+	await pass(1); // 60 s since it was opened
+	assert.equal(statuses.at(-1).reason, 'hidden');
+	assert.ok(sources[1].closed);
+	window.dispatchEvent(new Event('offline'));
+	window.dispatchEvent(new Event('online'));
+	await pass(1_000_000);
+	assert.equal(sources.length, 2);
+	connection.retryNow(); // by a script, nobody looks
+	await settled();
+	sources[2].connect();
+	await pass(60000);
+	assert.equal(statuses.at(-1).reason, 'hidden');
+	document.visibilityState = 'visible';
+	document.dispatchEvent(new Event('visibilitychange'));
+	await settled();
+	assert.equal(sources.length, 4);
+	sources[3].connect();
+	await pass(70000);
+	assert.equal(status(), 'connected');
 });
 
 test('connection: a page that goes is let go, and found alive again', async () => {

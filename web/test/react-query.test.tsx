@@ -48,6 +48,20 @@ test('react-query: the cache has what the stream says', async () => {
 	expect(client.getQueryData<Snapshot>(QUERY_KEY)!.unreadCount).toBe(2);
 });
 
+test('react-query: what is loaded already is there at once', async () => {
+	const { server, store } = setUp();
+	const { wrapper } = provide();
+	store.connect();
+	await until(() => store.isConnected);
+	const { length } = server.requests;
+	const { result } = renderHook(
+		() => useNotificationsQuery(store), { wrapper },
+	);
+	await waitFor(() =>
+		expect(result.current.data?.notifications.length).toBe(2));
+	expect(server.requests.length).toBe(length);
+});
+
 test('react-query: a late refetch overwrites nothing', async () => {
 	const { server, store } = setUp();
 	const { client, wrapper } = provide();

@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
+import { getNotifications } from '../src/default.js';
 import { createNotifications, type Notifications } from '../src/index.js';
 import { Server, note } from './lib/server.js';
 
@@ -17,6 +18,9 @@ beforeEach(() => {
 afterEach(() => {
 	store.disconnect();
 	vi.useRealTimers();
+	vi.restoreAllMocks();
+	vi.unstubAllGlobals();
+	vi.doUnmock('../src/engine.js');
 });
 
 const until = (condition: () => boolean) =>
@@ -303,4 +307,134 @@ test('store: with tickets each stream is a native one with its own', async () =>
 	server.lose();
 	await until(() => store.connectionStatus === 'error');
 	expect(store.reason).toBe(401);
+});
+
+test('store: a listener that throws keeps nothing from anybody', async () => {
+	const reported: unknown[] = [];
+	const later = queueMicrotask;
+	vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((act) =>
+		later(() => {
+			try {
+				act();
+			} catch (error) {
+				reported.push(error);
+			}
+		}));
+	const told: string[] = [];
+	const fail = (what: string) => () => {
+		told.push(what);
+		throw new Error(what);
+	};
+	for (const type of ['frame', 'notification', 'created', 'status'] as const)
+		store.on(type, fail(type));
+	store.subscribe(fail('change'));
+	store.on('created', ({ title }) => told.push(title));
+	await connected();
+	server.create({ title: 'fresh' });
+	await until(() => told.includes('fresh'));
+	expect(titles()).toBe('4* 3* 2* 1*');
+	await store.markAsRead(4);
+	expect(server.requests).toContain('PATCH /4');
+	server.lose();
+	await until(() => store.connectionStatus === 'disconnected');
+	store.reconnect();
+	await connected();
+	await until(() => reported.length === told.length - 1);
+	expect(reported.map((error) => (error as Error).message))
+		.toEqual(told.filter((what) => what !== 'fresh'));
+});
+
+test('store: code that can not be loaded is asked for again', async () => {
+	const engine = await vi.importActual('../src/engine.js');
+	let asked = 0;
+	let there = false;
+	vi.resetModules();
+	vi.doMock('../src/engine.js', () => {
+		asked++;
+		if (!there)
+			throw new TypeError('Failed to fetch');
+		return engine;
+	});
+	const window = new EventTarget();
+	vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+	vi.useFakeTimers();
+	vi.spyOn(Math, 'random').mockReturnValue(0.5);
+	const index = await import('../src/index.js');
+	store = index.createNotifications({ sharing: 'none' });
+	const waits: number[] = [];
+	store.on('status', ({ status, retryAt, reason }) => {
+		if (status === 'disconnected' && reason === 'network')
+			waits.push(retryAt! - Date.now());
+	});
+	await until(() => waits.length === 3);
+	expect(waits).toEqual([750, 1500, 3000]);
+	expect(asked).toBe(3);
+	// At once, not in three seconds and more.
+	for (const again of [
+		() => window.dispatchEvent(new Event('online')), store.connect,
+		store.reconnect,
+	]) {
+		const { length } = waits;
+		const now = Date.now();
+		again();
+		expect(store.connectionStatus).toBe('connecting');
+		await until(() => waits.length === length + 1);
+		expect(Date.now() - now).toBeLessThan(1000);
+	}
+	expect(asked).toBe(6);
+	there = true;
+	await vi.advanceTimersByTimeAsync(30000);
+	await connected();
+	expect(asked).toBe(7);
+});
+
+test('store: a change outlives its page', async () => {
+	const kept: string[] = [];
+	const { fetch } = globalThis;
+	vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+		if (init.keepalive)
+			kept.push(init.method!);
+		return fetch(url, init);
+	});
+	store.connect();
+	await connected();
+	expect(kept).toEqual([]);
+	await store.markAsRead(3);
+	await store.markAllAsRead();
+	await store.remove(2);
+	expect(kept).toEqual(['PATCH', 'POST', 'DELETE']);
+	// A worker is not to be passed by.
+	vi.stubGlobal('navigator', {
+		serviceWorker: { controller: { postMessage() {} } },
+	});
+	await store.markAsUnread(3);
+	expect(kept.length).toBe(3);
+});
+
+test('store: a service worker is told when there is a network', async () => {
+	const postMessage = vi.fn();
+	vi.stubGlobal('navigator', {
+		serviceWorker: { controller: { postMessage } },
+	});
+	store.connect();
+	await connected();
+	expect(postMessage.mock.calls).toEqual([['belfry:replay']]);
+	server.lose();
+	await until(() => store.connectionStatus === 'disconnected');
+	store.reconnect();
+	await connected();
+	expect(postMessage.mock.calls.length).toBe(2);
+	server.greet(server.open[0]!); // as each slice does, where it polls
+	expect(postMessage.mock.calls.length).toBe(2);
+});
+
+test('store: those that show the same share one', () => {
+	const one = getNotifications({ url: '/x', types: ['a'] });
+	expect(getNotifications({ url: '/x', types: ['a'] })).toBe(one);
+	for (const other of [
+		{ url: '/x' }, { url: '/x', types: ['b'] }, { url: '/y', types: ['a'] },
+		{ url: '/x', types: ['a'], minPriority: 4 },
+		{ url: '/x', types: ['a'], user: 'u' },
+	])
+		expect(getNotifications(other)).not.toBe(one);
 });

@@ -22,6 +22,15 @@ test('text: the time since', () => {
 		assert.equal(relativeTime(iso, now, 'en'), expected, iso);
 });
 
+test('text: what is no language is the browser\'s', () => {
+	const now = Date.parse('2026-03-01T12:00:00.000Z');
+	const iso = '2026-03-01T10:01:00.000Z';
+	for (const language of ['en_US', 'c', 'C.UTF-8', '-'])
+		assert.equal(
+			relativeTime(iso, now, language), relativeTime(iso, now), language,
+		);
+});
+
 test('text: only http, https and what is relative is a link', () => {
 	const base = 'http://host:8080/inbox/';
 	for (const [link, href] of [

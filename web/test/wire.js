@@ -29,6 +29,7 @@ export const WIRE = [
 	['an empty id is one', `${N}id: 1\n${D}\n${N}id\n${D}\n`, [one('1'), one('')]],
 	['of two ids the last', `${N}id: 1\nid: 2\n${D}\n`, [one('2')]],
 	['of two names the last', `event: close\n${N}id: 1\n${D}\n`, [one('1')]],
+	['an empty name is none of ours', `event: \nid: 1\n${D}\n${N}event\nid: 2\n${D}\n${N}${D}\n`, [one('2')]],
 	['unknown fields', `${N}foo: bar\nfoo\ndatax: 1\nid: 1\n${D}\n`, [one('1')]],
 	['fields are lower case', `${N}id: 1\nDATA: 2\nEvent: close\n${D}\n`, [one('1')]],
 	['a leading blank is part of the field', `${N} data: 2\nid: 1\n${D}\n`, [one('1')]],
