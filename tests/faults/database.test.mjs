@@ -69,6 +69,7 @@ test('restored', () =>
 				await scene.writes(100);
 				const backup = await scene.copy();
 				await scene.writes(below(200));
+				await scene.told();
 				await pen.stop();
 				scene.witness.was(await scene.copy());
 				const before = await epochOf(server);
@@ -92,6 +93,7 @@ test('restored, and written on at once', () =>
 				const pen = scene.write();
 				const backup = await scene.copy();
 				await scene.writes(below(200));
+				await scene.told();
 				const before = await epochOf(server);
 				await pen.stop();
 				scene.witness.was(await scene.copy());
@@ -120,6 +122,7 @@ test('replaced by another file (mv)', () =>
 				await scene.writes(100);
 				const backup = await scene.copy();
 				await scene.writes(below(200));
+				await scene.told();
 				await pen.stop();
 				scene.witness.was(await scene.copy());
 				const before = await epochOf(server);
@@ -146,10 +149,11 @@ test('replaced under the hands of writers', () =>
 			const { server } = scene;
 			for (; scene.rounds < ROUNDS; scene.rounds++) {
 				const pens = [scene.write(), scene.write({ batch: 10 })];
-				const keeper = new Writer(server.db);
+				const keeper = scene.writer();
 				await keeper.rows('SELECT count(*) FROM events;');
 				const backup = await scene.copy();
 				await scene.writes(below(200));
+				await scene.told();
 				const before = await epochOf(server);
 				const fresh = place(server, backup);
 				for (const suffix of ['-wal', '-shm'])

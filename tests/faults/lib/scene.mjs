@@ -102,6 +102,7 @@ class Scene {
 	rounds = 0;
 	killed = 0;
 	pens = [];
+	writers = [];
 
 	async begin({ streams = STREAMS, set = {}, ...options }) {
 		const users = Array.from(
@@ -148,6 +149,22 @@ class Scene {
 			`${rows} rows to be written (${this.pens.map((p) => p.lastError)})`,
 			() => this.written >= goal,
 		);
+	}
+
+	// One row more, until it has been told: what is there now is not what was.
+	async told() {
+		const title = `told ${below(1e9)}`;
+		await this.server.sql(`INSERT INTO notifications(user_id, title) VALUES ('*', '${title}');`);
+		await poll(`"${title}" to be shown`, () =>
+			this.readers[0].model.rows().some((row) => row.title === title),
+		);
+	}
+
+	// For what a test writes itself; closed also when it fails.
+	writer() {
+		const writer = new Writer(this.server.db);
+		this.writers.push(writer);
+		return writer;
 	}
 
 	async stopWriting() {
@@ -219,6 +236,7 @@ class Scene {
 	// After a test that failed.
 	async drop() {
 		this.witness?.child.kill('SIGKILL');
+		for (const writer of this.writers) writer.kill();
 		await this.stopWriting().catch(() => {});
 		for (const { witness, server } of this.others) {
 			witness.child.kill('SIGKILL');
