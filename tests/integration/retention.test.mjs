@@ -227,9 +227,10 @@ describe('the responder prunes by itself', () => {
 			fs.readdirSync(`/proc/${pid}/task`).some((id) =>
 				fs.readFileSync(`/proc/${pid}/task/${id}/syscall`, 'utf8').startsWith(`${CLOCK_NANOSLEEP} `),
 			);
-		await server.sql(Array.from({ length: 30 }, (_, i) => insert('bob', `n${i}`)).join('\n'));
 		const writer = server.writer();
-		await writer.exec('BEGIN IMMEDIATE;');
+		const rows = Array.from({ length: 30 }, (_, i) => insert('bob', `n${i}`)).join('\n');
+		// In one go: a step between the two would find what it is to do, and do it.
+		await writer.exec(`BEGIN; ${rows} COMMIT; BEGIN IMMEDIATE;`);
 		await poll('the step to wait for the lock', sleeps);
 		const stopped = server.restartWebServer();
 		await poll('the stop', () => server.logLines('drain').length);

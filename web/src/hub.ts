@@ -27,6 +27,8 @@ export interface ToHub {
 export interface FromHub {
 	/** null: to all. */
 	to: string | null;
+	/** Since when there is the hub that says it. */
+	since?: number;
 	/** A hub has come up: whoever waits for one is to join. */
 	hello?: true;
 	frames?: Frame[];
@@ -40,6 +42,7 @@ export interface HubOptions {
 }
 
 export class Hub {
+	#since = Date.now();
 	#options: HubOptions;
 	#connection: Connection | null = null;
 	#members = new Set<string>();
@@ -224,6 +227,6 @@ export class Hub {
 	}
 
 	#post(to: string | null, message: Omit<FromHub, 'to'>) {
-		this.#options.post({ to, ...message });
+		this.#options.post({ to, since: this.#since, ...message });
 	}
 }

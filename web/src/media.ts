@@ -27,15 +27,21 @@ export function hubTransport(medium: Medium): Transport {
 	return (request, sink) => {
 		const from = crypto.randomUUID?.() ?? String(Math.random());
 		let joined = false;
+		let answered = 0; // since when there is the hub that did
 		const tell = (frames: Frame[]) => {
 			for (const { event, id, data } of frames)
 				sink.frame(event, id, data);
 		};
-		const line = medium.open(({ to, hello, frames, status }) => {
+		const line = medium.open(({ to, since, hello, frames, status }) => {
 			if (hello)
 				return sink.again();
 			if (to !== null && to !== from)
 				return;
+			// One that hung may go on before it hears that there is another.
+			if (since && (to ? since < answered : answered && since !== answered))
+				return;
+			if (to)
+				answered = since ?? 0;
 			if (status)
 				return sink.status(status, frames?.[0]);
 			// What is told to all is no use to one who has not been told

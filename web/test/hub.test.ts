@@ -3,7 +3,8 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { Hub, type FromHub } from '../src/hub.js';
+import { Hub, SIGNED_OUT, type FromHub } from '../src/hub.js';
+import { hubTransport } from '../src/media.js';
 import type { Request, Sink } from '../src/transport.js';
 import type { Frame } from '../src/types.js';
 
@@ -250,4 +251,37 @@ test('hub: somebody looks again, or insists', async () => {
 	expect(streams.length).toBe(2);
 	await join('a', '5', { urgent: 'insist' });
 	expect(streams.length).toBe(3);
+});
+
+test('hub: one that hung and goes on is not listened to', () => {
+	const told: string[] = [];
+	let take!: (message: FromHub) => void;
+	let from!: string;
+	const transport = hubTransport({
+		open(given) {
+			take = given;
+			return { post: (message) => void (from = message.from), close() {} };
+		},
+		close() {},
+	});
+	transport({ cursor: '5', epoch: 'e1', poll: false, urgent: null }, {
+		frame: (event: string, id: string) => void told.push(`${event} ${id}`),
+		status: ({ status }) => void told.push(status),
+		end: () => void told.push('end'),
+		again: () => void told.push('again'),
+	} as Sink);
+	const lost = { status: 'disconnected', retryAt: null, reason: 'silence' } as const;
+	const frame = (id: string) =>
+		({ event: 'notification', id, data: {} }) as unknown as Frame;
+
+	take({ to: from, since: 1, frames: [frame('6')] });
+	take({ to: from, since: 2, frames: [frame('7')] });
+	take({ to: null, since: 1, status: lost });
+	take({ to: null, since: 1, frames: [frame('8')] });
+	take({ to: from, since: 1, frames: [frame('9')] });
+	take({ to: null, since: 2, frames: [frame('10')] });
+	expect(told).toEqual(['notification 6', 'notification 7', 'notification 10']);
+	take({ to: null, since: 2, status: lost });
+	take({ to: null, status: SIGNED_OUT });
+	expect(told.slice(3)).toEqual(['disconnected', 'error']);
 });
