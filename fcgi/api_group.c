@@ -20,7 +20,7 @@
 #include "registry.h"
 
 #define DRAINING_BUSY_TIMEOUT_MS 500
-#define GROUP_BODIES_BYTES	 (64u * 1024)
+#define GROUP_BODIES_BYTES	 (256u * 1024)
 /* So long what the host application has said of a session is not asked for
  * again while its database may be locked, and ours is. */
 #define HOST_FRESH_MS 1000
