@@ -172,28 +172,31 @@ void db_bind_int(struct db_stmt *s, const char *name, int64_t value)
 		sqlite3_bind_int64(s->stmt, index, value);
 }
 
-void db_bind_text(struct db_stmt *s, const char *name, struct span value)
+/* Where to bind what is not NULL, or 0. */
+static int place_of(struct db_stmt *s, const char *name, struct span value)
 {
 	int index = parameter(s, name);
 
-	if (!index)
-		return;
-	if (!value.data)
-		sqlite3_bind_null(s->stmt, index);
-	else
+	if (!index || value.data)
+		return index;
+	sqlite3_bind_null(s->stmt, index);
+	return 0;
+}
+
+void db_bind_text(struct db_stmt *s, const char *name, struct span value)
+{
+	int index = place_of(s, name, value);
+
+	if (index)
 		sqlite3_bind_text64(s->stmt, index, value.data, value.len,
 				    SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void db_bind_blob(struct db_stmt *s, const char *name, struct span value)
 {
-	int index = parameter(s, name);
+	int index = place_of(s, name, value);
 
-	if (!index)
-		return;
-	if (!value.data)
-		sqlite3_bind_null(s->stmt, index);
-	else
+	if (index)
 		sqlite3_bind_blob64(s->stmt, index, value.data, value.len,
 				    SQLITE_STATIC);
 }

@@ -34,6 +34,19 @@ void execute(struct db *db, const char *sql)
 		fail_msg("%s", err.message);
 }
 
+int64_t one_int(struct db *db, const char *sql)
+{
+	struct db_stmt *s;
+	struct err err;
+	int64_t value;
+
+	assert_int_equal(db_query_text(db, sql, &s, &err), 0);
+	assert_int_equal(db_step(s, &err), 1);
+	value = db_int(s, 0);
+	db_reset(s);
+	return value;
+}
+
 int auth_fixture_set_up(void **state)
 {
 	struct auth_fixture *f = calloc(1, sizeof(*f));

@@ -42,6 +42,7 @@ int auth_fixture_tear_down(void **state);
 /* Fail the test when they do. */
 struct db *open_database(const char *path);
 void execute(struct db *db, const char *sql);
+int64_t one_int(struct db *db, const char *sql);
 
 /* The session table of HOST_TABLE: in the notifications' own file or in one of
  * the host application's. */

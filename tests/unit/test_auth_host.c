@@ -173,6 +173,13 @@ static void settle(const char *path, time_t at)
 	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
+static void look_again(struct auth_fixture *f, struct auth_host_file *file,
+		       struct auth_host_look *looks, size_t n)
+{
+	assert_int_equal(
+	    auth_host_look(f->auth, f->db, file, looks, n, &f->err), 0);
+}
+
 static void a_host_file_that_did_not_change_is_left_alone(void **state)
 {
 	struct auth_fixture *f = *state;
@@ -187,28 +194,24 @@ static void a_host_file_that_did_not_change_is_left_alone(void **state)
 			"(julianday('now') - 2440587.5) * 86400000 AS INTEGER) "
 			"+ 60000)");
 	settle(f->host_path, 1000000000);
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+	look_again(f, &file, looks, 2);
 	assert_false(looks[0].over || looks[1].over);
 	assert_true(looks[0].good_until_ms > clock_wall_ms() + 3000000);
 	assert_true(looks[1].good_until_ms == 0);
 
 	/* Not asked about: a lock of the application's own is not met. */
 	execute(writer, "BEGIN EXCLUSIVE");
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, looks, 1, &f->err), 0);
+	look_again(f, &file, looks, 1);
 	assert_int_equal(
 	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_BUSY);
 	assert_false(looks[0].over || looks[1].over);
 	execute(writer, "ROLLBACK");
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+	look_again(f, &file, looks, 2);
 
 	execute(writer, "DELETE FROM session WHERE token = 't-alice'");
 	settle(f->host_path, 1000000001);
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, looks, 2, &f->err), 0);
+	look_again(f, &file, looks, 2);
 	assert_true(looks[0].over);
 	assert_false(looks[1].over);
 	db_close(writer);
@@ -233,13 +236,11 @@ static void a_host_file_behind_a_link_is_not_left_alone(void **state)
 			"('t', 'bob', 1 << 50)");
 	settle(f->host_path, 1000000000);
 	settle(wal, 1000000000);
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err), 0);
+	look_again(f, &file, &look, 1);
 	assert_false(look.over);
 	execute(writer, "DELETE FROM session WHERE token = 't-alice'");
 	settle(wal, 1000000001);
-	assert_int_equal(
-	    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err), 0);
+	look_again(f, &file, &look, 1);
 	assert_true(look.over);
 	db_close(writer);
 }
@@ -275,9 +276,7 @@ static void a_query_with_a_clock_of_its_own_is_asked_each_time(void **state)
 
 		strcpy(query, cases[i].query);
 		f->config.session_query = query;
-		assert_int_equal(
-		    auth_host_look(f->auth, f->db, &file, &look, 1, &f->err),
-		    0);
+		look_again(f, &file, &look, 1);
 		if (look.over || (look.good_until_ms == 0) != cases[i].own)
 			fail_msg("%s", query);
 	}

@@ -152,19 +152,13 @@ static void a_remote_users_ticket_needs_remote_user(void **state)
 static void old_tickets_go_with_the_next(void **state)
 {
 	struct auth_fixture *f = *state;
-	struct db_stmt *stmt;
 	char ticket[64];
 
 	is(identify(f, COOKIE, f->session), "alice");
 	make_ticket(f, ticket);
 	execute(f->db, "UPDATE tickets SET expires_at = 1000");
 	make_ticket(f, ticket);
-	assert_int_equal(db_query_text(f->db, "SELECT count(*) FROM tickets",
-				       &stmt, &f->err),
-			 0);
-	assert_int_equal(db_step(stmt, &f->err), 1);
-	assert_int_equal(db_int(stmt, 0), 1);
-	db_reset(stmt);
+	assert_int_equal(one_int(f->db, "SELECT count(*) FROM tickets"), 1);
 }
 
 int main(void)

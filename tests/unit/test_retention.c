@@ -13,19 +13,6 @@
 #include "auth_fixture.h"
 #include "retention.h"
 
-static int64_t one_int(struct db *db, const char *sql)
-{
-	struct db_stmt *s;
-	struct err err;
-	int64_t value;
-
-	assert_int_equal(db_query_text(db, sql, &s, &err), 0);
-	assert_int_equal(db_step(s, &err), 1);
-	value = db_int(s, 0);
-	db_reset(s);
-	return value;
-}
-
 /* As much expires as goes: the journal must not grow meanwhile. */
 static void what_expires_does_not_keep_events(void **state)
 {
