@@ -16,6 +16,8 @@
 struct buf;
 struct err;
 
+#define CONFIG_STREAMS_MAX 32768 /* the highest max_streams */
+
 enum stream_mode { STREAM_MODE_AUTO, STREAM_MODE_STREAM, STREAM_MODE_POLL };
 enum cookie_format { COOKIE_FORMAT_RAW, COOKIE_FORMAT_SIGNED };
 

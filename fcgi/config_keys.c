@@ -17,7 +17,6 @@
 #include "config_value.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
-#include "registry.h"
 
 enum kind {
 	KIND_TEXT,     /* char *; NULL when empty */
@@ -90,7 +89,7 @@ static const struct config_key keys[] = {
 	{"stream_mode", "auto", KIND_WORD, AT(stream_mode),
 	 "auto, stream or poll", 0, 0, stream_modes, NULL},
 	{"max_streams", "10000", KIND_UNSIGNED, AT(max_streams),
-	 "a number from 1 to 32768", 1, REGISTRY_STREAMS_MAX, NULL, NULL},
+	 "a number from 1 to 32768", 1, CONFIG_STREAMS_MAX, NULL, NULL},
 	{"max_streams_per_user", "16", KIND_UNSIGNED, AT(max_streams_per_user),
 	 ONE_TO_MILLION, 1, 1000000, NULL, NULL},
 	{"workers", "4", KIND_UNSIGNED, AT(workers), "a number from 1 to 64",

@@ -21,8 +21,7 @@
 struct err;
 struct registry;
 
-#define REGISTRY_STREAMS_MAX 32768 /* what max_streams can be */
-#define REGISTRY_NAME_BYTES  64	   /* of a user's id, NUL included */
+#define REGISTRY_NAME_BYTES 64 /* of a user's id, NUL included */
 
 struct registry_options {
 	const char *database;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "config.h"
 #include "registry.h"
 
 #define REGISTRY_PROCESSES  4096
@@ -37,11 +38,11 @@ struct registry_layout {
 	struct registry_process processes[REGISTRY_PROCESSES];
 	/* 0: free.  Process + 1 in the upper 16 bits, then a number that this
 	 * process has not used before, then "to be evicted". */
-	_Atomic uint64_t claim[REGISTRY_STREAMS_MAX];
+	_Atomic uint64_t claim[CONFIG_STREAMS_MAX];
 	/* The user's hash; 0: not said yet. */
-	_Atomic uint64_t key[REGISTRY_STREAMS_MAX];
-	_Atomic int64_t opened_ns[REGISTRY_STREAMS_MAX]; /* monotonic */
-	_Atomic uint64_t name[REGISTRY_STREAMS_MAX][REGISTRY_NAME_WORDS];
+	_Atomic uint64_t key[CONFIG_STREAMS_MAX];
+	_Atomic int64_t opened_ns[CONFIG_STREAMS_MAX]; /* monotonic */
+	_Atomic uint64_t name[CONFIG_STREAMS_MAX][REGISTRY_NAME_WORDS];
 };
 
 #define REGISTRY_MARK UINT64_C(1)

@@ -46,7 +46,7 @@ static bool claim_from(struct registry *r, struct registry_map *map,
 	struct registry_layout *data = map->data;
 	uint64_t claim = new_claim(r, map);
 
-	for (uint32_t i = first; i < r->max_streams && i < REGISTRY_STREAMS_MAX;
+	for (uint32_t i = first; i < r->max_streams && i < CONFIG_STREAMS_MAX;
 	     i++) {
 		uint64_t none = 0;
 
@@ -94,7 +94,7 @@ bool registry_reserve(struct registry *r, struct span user,
 static bool is_ours(const struct registry_layout *data,
 		    const struct registry_place *place)
 {
-	return place->claim && place->index < REGISTRY_STREAMS_MAX &&
+	return place->claim && place->index < CONFIG_STREAMS_MAX &&
 	       (atomic_load(&data->claim[place->index]) & ~REGISTRY_MARK) ==
 		   place->claim;
 }
@@ -143,7 +143,7 @@ static unsigned count(const struct registry_layout *data, uint64_t key,
 	int64_t first = INT64_MAX;
 	unsigned n = 0;
 
-	for (uint32_t i = 0; i < end && i < REGISTRY_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < end && i < CONFIG_STREAMS_MAX; i++) {
 		uint64_t claim;
 		int64_t opened;
 
@@ -198,7 +198,7 @@ unsigned registry_streams(const struct registry *r)
 	uint32_t end = map ? atomic_load(&map->data->stream_end) : 0;
 	unsigned n = 0;
 
-	for (uint32_t i = 0; i < end && i < REGISTRY_STREAMS_MAX; i++)
+	for (uint32_t i = 0; i < end && i < CONFIG_STREAMS_MAX; i++)
 		n += atomic_load(&map->data->claim[i]) != 0;
 	return n;
 }

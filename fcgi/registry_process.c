@@ -257,7 +257,7 @@ static void free_places(struct registry_layout *data, const bool *dead)
 {
 	uint32_t end = atomic_load(&data->stream_end);
 
-	for (uint32_t i = 0; i < end && i < REGISTRY_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < end && i < CONFIG_STREAMS_MAX; i++) {
 		uint64_t claim = atomic_load(&data->claim[i]);
 		unsigned p = registry_process_of(claim);
 
@@ -330,7 +330,7 @@ void registry_wake(struct registry *r, const struct registry_crowd *crowd)
 	struct registry_map *map = registry_current(r);
 	uint32_t end = map ? atomic_load(&map->data->stream_end) : 0;
 
-	for (uint32_t i = 0; i < end && i < REGISTRY_STREAMS_MAX; i++) {
+	for (uint32_t i = 0; i < end && i < CONFIG_STREAMS_MAX; i++) {
 		uint64_t key = atomic_load(&map->data->key[i]);
 		unsigned p;
 

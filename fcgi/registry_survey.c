@@ -109,8 +109,8 @@ static void survey(const struct registry_layout *data,
 	struct looking *l = mem_new(sizeof(*l));
 	uint32_t end = atomic_load(&data->stream_end);
 
-	if (end > REGISTRY_STREAMS_MAX)
-		end = REGISTRY_STREAMS_MAX;
+	if (end > CONFIG_STREAMS_MAX)
+		end = CONFIG_STREAMS_MAX;
 	*l = (struct looking){.data = data, .file = file, .self = self};
 	l->out = out;
 	out->processes = mem_array(REGISTRY_PROCESSES, sizeof(*out->processes));
