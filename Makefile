@@ -90,15 +90,15 @@ FUZZ_CFLAGS := $(COMMON_CFLAGS) -O1 -g -fno-omit-frame-pointer \
 
 # ---- files ----------------------------------------------------------------
 
-SRC ?= $(sort $(wildcard fcgi/*.c fcgi/lib/*.c))
+SRC ?= $(sort $(shell find fcgi -name '*.c'))
 OBJ := $(SRC:fcgi/%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/sql.o
 MAIN := $(OUT)/obj/main.o
 PRODUCT := $(filter-out $(MAIN),$(OBJ))
 
 UNIT_SRC ?= $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 UNIT := $(UNIT_SRC:%.c=$(OUT)/%)
-# What several tests use: any other .c directly in tests/unit.
-UNIT_SUPPORT := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+# What several tests use: any other .c there.
+UNIT_SUPPORT := $(sort $(shell find tests/unit -name '*.c' ! -name 'test_*'))
 UNIT_SUPPORT_OBJ := $(UNIT_SUPPORT:%.c=$(OUT)/obj/%.o)
 
 FUZZ_SRC ?= $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -517,7 +517,7 @@ cover: ## line coverage of the unit and integration tests
 
 # ---- installing: see docs/deploy.md -----------------------------------------
 
-VERSION := $(shell sed -n 's/^\#define BELFRY_VERSION "\(.*\)"/\1/p' fcgi/cmd.c)
+VERSION := $(shell sed -n 's/^\#define BELFRY_VERSION "\(.*\)"/\1/p' fcgi/tool/cmd.c)
 EXAMPLES := belfry.conf.example lighttpd.conf lighttpd-cgi.conf nginx.conf \
 	dist/belfry.service dist/belfry.socket dist/prometheus/belfry.rules.yml \
 	dist/grafana/belfry.json $(wildcard apache/*)

@@ -10,15 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api.h"
-#include "cmd.h"
-#include "config.h"
+#include "api/api.h"
+#include "config/config.h"
 #include "lib/cgi.h"
 #include "lib/err.h"
 #include "lib/fcgi.h"
 #include "lib/log.h"
 #include "lib/starter.h"
-#include "server.h"
+#include "server/server.h"
+#include "tool/cmd.h"
 
 static int is_listening(int fd)
 {

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/notification.h"
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utf8.h"
-#include "notification.h"
 
 #define MAX_BYTES (1u << 24)
 

@@ -2,7 +2,7 @@
  * Files of any bytes: each is refused with one line that names the place, or
  * read; and what was read is printed in a form that reads as the same.
  */
-#include "config.c"
+#include "config/config.c"
 
 #include <assert.h>
 

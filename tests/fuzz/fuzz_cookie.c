@@ -3,7 +3,7 @@
  * never empty, has no NUL, is no longer than where it came from, and the first
  * cookie of a name is found whatever stands around it.
  */
-#include "auth_request.c"
+#include "auth/request.c"
 
 #include <assert.h>
 

@@ -5,7 +5,7 @@
  *
  * Input: two bytes that place the journal, then the cursor.
  */
-#include "api_stream.c"
+#include "api/stream.c"
 
 #include <assert.h>
 #include <stdint.h>

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api_internal.h"
+#include "api/internal.h"
+#include "inbox/notification.h"
 #include "lib/err.h"
-#include "notification.h"
 
 #define MAX_BYTES (1u << 24)
 

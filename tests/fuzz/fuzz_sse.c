@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/notification.h"
 #include "lib/buf.h"
 #include "lib/json.h"
-#include "notification.h"
-#include "sse.h"
+#include "stream/sse.h"
 
 #define MAX_BYTES (1u << 24)
 #define FIELD_END 0xfe

@@ -1,9 +1,0 @@
-/*
- * cmd_session: `belfry session`: what a browser's cookie holds.
- */
-#include "cmd_internal.h"
-
-int cmd_session(int argc, char **argv, struct err *err)
-{
-	return cmd_credential(AUTH_SESSIONS, argc, argv, err);
-}

@@ -1,0 +1,200 @@
+/*
+ * cmd_doctor: `belfry doctor [URL]`: runs all checks, says what each found, and
+ * fails if one did.
+ *
+ * A check that can't be made for a reason another line tells is left out; one
+ * that can't be made for a reason of its own is said to be skipped.
+ */
+#include "tool/doctor/internal.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "tool/internal.h"
+
+#define LINE_BYTES     1024
+#define JSON_MAX_BYTES (16u * LINE_BYTES)
+
+/* Set by a signal, for a run that has rows in the database to remove. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+bool doctor_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* One object of the names and values that follow, up to a NULL. */
+static void print_json(const char *name, ...)
+{
+	const char *separator = "{";
+	struct buf b;
+	va_list args;
+
+	buf_init(&b, JSON_MAX_BYTES);
+	va_start(args, name);
+	for (; name; name = va_arg(args, const char *)) {
+		buf_puts(&b, separator);
+		json_write_string(&b, span_of(name));
+		buf_putc(&b, ':');
+		json_write_string(&b, span_of(va_arg(args, const char *)));
+		separator = ",";
+	}
+	va_end(args);
+	buf_puts(&b, "}\n");
+	fwrite(b.data, 1, b.len, stdout);
+	buf_fini(&b);
+}
+
+void doctor_say(struct doctor *d, enum doctor_result result, const char *check,
+		const char *format, ...)
+{
+	static const char *const words[] = {"ok", "warn", "FAIL", "skip"};
+	static const char *const names[] = {"ok", "warn", "fail", "skip"};
+	char text[LINE_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	d->done++;
+	if (result == DOCTOR_FAIL)
+		d->failed++;
+	if (d->json)
+		print_json("check", check, "result", names[result], "detail",
+			   text, NULL);
+	else
+		printf("%-4s  %s: %s\n", words[result], check, text);
+	fflush(stdout);
+}
+
+void doctor_change(struct doctor *d, const char *file, const char *format, ...)
+{
+	char text[LINE_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (d->json && file)
+		print_json("file", file, "line", text, NULL);
+	else if (d->json)
+		print_json("run", text, NULL);
+	else if (file)
+		printf("      -> %s: %s\n", file, text);
+	else
+		printf("      -> %s\n", text);
+	fflush(stdout);
+}
+
+static void check_configuration(struct doctor *d)
+{
+	struct err why = {ERR_OK, ""};
+
+	if (!d->cmd->db_path && d->cmd->config->database &&
+	    config_check_database(d->cmd->config, NULL, &why) < 0)
+		doctor_say(d, DOCTOR_FAIL, "configuration", "%s", why.message);
+	else
+		doctor_say(d, DOCTOR_OK, "configuration", "%s",
+			   d->cmd->config->path
+			       ? d->cmd->config->path
+			       : "no file, only defaults (--config names one)");
+}
+
+/* Elsewhere than the database is, with a credential that was given. */
+static bool is_remote(const struct doctor *d)
+{
+	return d->url && (d->token || d->session) && !d->cmd->db_path &&
+	       access(d->cmd->path, F_OK) != 0;
+}
+
+static int examine(struct doctor *d, struct err *err)
+{
+	check_configuration(d);
+	if (is_remote(d)) {
+		doctor_say(d, DOCTOR_SKIP, "database", "%s is not here",
+			   d->cmd->path);
+	} else if (doctor_files(d)) {
+		doctor_database(d);
+		doctor_limits(d);
+	}
+	if (d->url && !doctor_interrupted())
+		doctor_stream(d);
+	if (doctor_interrupted())
+		return err_set(err, ERR_UNAVAILABLE, "interrupted");
+	if (d->failed)
+		return err_set(err, ERR_CONFIG, "%u of %u checks failed",
+			       d->failed, d->done);
+	return 0;
+}
+
+int cmd_doctor(int argc, char **argv, struct err *err)
+{
+	const char *quick = NULL, *json = NULL, *insecure = NULL;
+	struct cmd cmd;
+	struct doctor d = {.cmd = &cmd};
+	const struct cmd_option options[] = {
+	    {"user", "NAME", "whom the web server runs as (asked as root)",
+	     &d.user, false},
+	    {"token", "SECRET", "a token to use; else a temporary one is made",
+	     &d.token, false},
+	    {"session", "SECRET", "the same with a session (cookie)",
+	     &d.session, false},
+	    {"quick", NULL, "do not wait for a heartbeat", &quick, false},
+	    {"insecure", NULL, "take any certificate", &insecure, false},
+	    {"json", NULL, "one JSON object per line", &json, false},
+	};
+	const struct cmd_syntax syntax = {
+	    "doctor", "URL",
+	    "Checks the database and its folder; with the URL of the site, a "
+	    "stream\nthrough its web server too.  Says which line to change.",
+	    options, sizeof(options) / sizeof(options[0])};
+	int result = cmd_begin(&cmd, &syntax, argc, argv, err);
+
+	if (result <= 0)
+		goto out;
+	result = -1;
+	d.url = cmd.word;
+	d.quick = quick != NULL;
+	d.json = json != NULL;
+	d.insecure = insecure != NULL;
+	if (d.url && strncmp(d.url, "http://", 7) != 0 &&
+	    strncmp(d.url, "https://", 8) != 0) {
+		err_set(err, ERR_USAGE,
+			"expected a URL such as https://example.org/, found "
+			"\"%s\"",
+			d.url);
+		goto out;
+	}
+	if (cmd_configure(&cmd, err) < 0)
+		goto out;
+	catch_signals();
+	result = examine(&d, err);
+out:
+	free(d.real_path);
+	cmd_end(&cmd);
+	return result;
+}
