@@ -178,13 +178,13 @@ run: ## start with demo data on http://127.0.0.1:8080/; ARGS='--port 9000'
 	@exec scripts/serve --demo --bin $(OUT)/belfry $(ARGS)
 
 check: ## install what is missing, then lint and all tests
-	@scripts/deps build run test servers
+	@scripts/deps build run kit test servers
 	@rm -rf build/results
 	@status=0; $(MAKE) $(SUB) -k check-parts || status=$$?; \
 		scripts/summary && exit $$status
 
 check-all: ## the same, with the sanitizers at full length
-	@scripts/deps build run test servers deb
+	@scripts/deps build run kit test servers deb
 	@rm -rf build/results
 	@status=0; \
 	$(MAKE) $(SUB) -k check-parts SHORT= HUB_TESTS='*' || status=$$?; \
@@ -371,15 +371,9 @@ check-web: web/dist/stamp ## the browser kit: its types and its tests
 		--root web || status=1; \
 	exit $$status
 
-web/dist/stamp: $(wildcard web/src/*.ts web/src/vendor/*) web/tsconfig.json \
-		web/tsconfig.build.json web/package-lock.json
-	@[ -x web/node_modules/.bin/tsc ] || { \
-		echo 'web/node_modules is not there: scripts/deps kit installs' \
-			'it (so do make run and make check).'; exit 1; } >&2
-	$(call say,TSC,web/dist)
-	$(Q)rm -rf web/dist
-	$(Q)web/node_modules/.bin/tsc -p web/tsconfig.build.json
-	$(Q)touch $@
+web/dist/stamp: web/build.sh $(wildcard web/src/*.ts web/src/vendor/*)
+	$(call say,KIT,web/dist)
+	$(Q)web/build.sh
 
 # tests/browser/kit.test.mjs
 check-browser: web/dist/stamp

@@ -6,12 +6,13 @@ import type { Options } from './index.js';
 import { PATIENCE_MS } from './messages.js';
 
 export class HttpError extends Error {
-	constructor(
-		message: string,
-		readonly status: number,
-		readonly retryAfterMs: number | null = null,
-	) {
+	readonly status: number;
+	readonly retryAfterMs: number | null;
+
+	constructor(message: string, status: number, retryAfterMs: number | null = null) {
 		super(message);
+		this.status = status;
+		this.retryAfterMs = retryAfterMs;
 	}
 }
 
