@@ -1,6 +1,6 @@
 /*
  * hub: which streams there are: adopting, the index by user, the whole's life.
- * What becomes of one is in hub_stream.c, with time in hub_time.c, with rows in
+ * What becomes of one is in hub_stream.c, with time in hub_heartbeat.c, with rows in
  * hub_fanout.c and hub_catchup.c.
  */
 #include "stream/hub.h"

@@ -114,12 +114,12 @@ uint32_t hub_stream_events(const struct stream *s);
 void hub_stream_ready(struct loop_io *io, uint32_t events);
 void hub_drop_user_if_alone(struct hub *hub, struct user *user);
 
-/* hub_time.c */
+/* hub_heartbeat.c */
 void hub_time_init(struct hub *hub);
 void hub_time_fini(struct hub *hub);
 void hub_time_start(struct hub *hub); /* there is a stream now */
 
-/* hub_share.c: one user's streams above the limit, here and elsewhere */
+/* hub_processes.c: one user's streams above the limit, here and elsewhere */
 void hub_share_evict(struct hub *hub, struct user *user);
 /* Each second. */
 void hub_share_tick(struct hub *hub);
