@@ -1,7 +1,10 @@
 /*
- * hub: which streams there are: adopting, the index by user, the whole's life.
- * What becomes of one is in hub_stream.c, with time in hub_heartbeat.c, with rows in
- * hub_fanout.c and hub_catchup.c.
+ * hub: all streams of this process: a new stream is adopted, all are drained.
+ *
+ * The other files of the hub, each using only those before it: hub_user.c the
+ * index by user, hub_credential.c, hub_stream.c one stream's states and writes,
+ * hub_processes.c, hub_heartbeat.c, hub_sweep.c, hub_page.c and hub_fanout.c
+ * (rows to live streams), hub_catchup.c (rows to lagging streams).
  */
 #include "stream/hub.h"
 
@@ -9,7 +12,6 @@
 #include <utlist.h>
 
 #include "config/config.h"
-#include "lib/db.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "stream/internal.h"
@@ -17,67 +19,7 @@
 
 #define NS_PER_MS 1000000
 
-/* ---- users ---- */
-
-struct user *hub_find_user(struct hub *hub, struct span id)
-{
-	struct user *user = NULL;
-
-	HASH_FIND(hh, hub->users, id.data, id.len, user);
-	return user;
-}
-
-static struct user *make_user(struct hub *hub, struct span id)
-{
-	struct user *user = hub_find_user(hub, id);
-
-	if (user)
-		return user;
-	user = mem_new(sizeof(*user));
-	user->id = span_dup(id);
-	user->id_len = id.len;
-	HASH_ADD_KEYPTR(hh, hub->users, user->id, user->id_len, user);
-	return user;
-}
-
-void hub_drop_user_if_alone(struct hub *hub, struct user *user)
-{
-	if (user->streams)
-		return;
-	HASH_DEL(hub->users, user);
-	free(user->id);
-	free(user);
-}
-
 /* ---- adopting ---- */
-
-/* Was the credential revoked between the snapshot that checked it and the rows
- * this hub has seen?  Later revocations come with later rows. */
-static bool revoked_meanwhile(struct hub *hub, const struct stream *s,
-			      int64_t checked)
-{
-	struct db *db = journal_db(hub->journal);
-	struct db_stmt *query;
-	int rc;
-
-	if (!db || checked >= hub->position ||
-	    (s->credential != CREDENTIAL_SESSION &&
-	     s->credential != CREDENTIAL_TOKEN))
-		return false;
-	if (db_query(db, DB_REVOKED_SINCE, &query, NULL) < 0)
-		return false;
-	db_bind_int(query, ":after", checked);
-	db_bind_int(query, ":through", hub->position);
-	db_bind_int(query, ":id", s->credential_id);
-	db_bind_text(
-	    query, ":action",
-	    span_of(journal_action_name(s->credential == CREDENTIAL_SESSION
-					    ? JOURNAL_SESSION_ENDED
-					    : JOURNAL_TOKEN_ENDED)));
-	rc = db_step(query, NULL);
-	db_reset(query);
-	return rc > 0;
-}
 
 /* The limit is somebody else's (mod_fcgid kills at 300 s), so the jitter only
  * takes off: 60 to 100 % of what is configured. */
@@ -91,14 +33,14 @@ static void enter(struct hub *hub, struct stream *s, struct span user_id)
 	s->hub = hub;
 	s->state = STREAM_LIVE; /* in no lag list yet */
 	s->io.ready = hub_stream_ready;
-	s->user = make_user(hub, user_id);
+	s->user = hub_make_user(hub, user_id);
 	DL_APPEND2(s->user->streams, s, user_prev, user_next);
 	DL_APPEND2(hub->quiet, s, quiet_prev, quiet_next);
 	s->user->count++;
 	hub->count++;
 	if (hub->config->stream_lifetime_ms > 0)
 		s->ends_ns = s->opened_ns + lifetime_ms(hub) * NS_PER_MS;
-	hub_time_start(hub);
+	hub_heartbeat_start(hub);
 }
 
 /* A hub that nobody has woken may be behind what the request has seen: it reads
@@ -131,13 +73,13 @@ void hub_adopt(struct hub *hub, int fd, uint16_t request_id,
 		    first_place(hub, s, open->checked));
 	frame_unref(frame);
 	hub_follow(hub);
-	if (revoked_meanwhile(hub, s, open->checked))
+	if (hub_credential_revoked(hub, s, open->checked))
 		hub_end_stream(hub, s, EVENT_CLOSE_SESSION);
 	else if (hub->draining)
 		hub_end_stream(hub, s, EVENT_CLOSE_SHUTDOWN);
 	if (s->state == STREAM_AHEAD)
 		journal_own_commit(hub->journal);
-	hub_share_evict(hub, s->user);
+	hub_processes_evict(hub, s->user);
 out:
 	stream_open_free(open);
 }
@@ -165,7 +107,7 @@ void hub_each_host_session(struct hub *hub,
 		DL_FOREACH2 (user->streams, s, user_next)
 			if (s->host_secret && s->state < STREAM_ENDING)
 				fn(context, span_of(s->host_secret),
-				   (struct span){user->id, user->id_len});
+				   hub_user_id(user));
 	}
 }
 
@@ -220,6 +162,7 @@ struct hub *hub_new(const struct config *config, struct loop *loop,
 	hub->loop = loop;
 	hub->registry = registry;
 	hub->wake_io.fd = -1;
+	hub_page_init(hub);
 	hub_fanout_init(hub);
 	buf_init(&hub->page,
 		 HUB_PAGE_BYTES + NOTIFICATION_STREAM_MAX_BYTES + 4096);
@@ -228,7 +171,8 @@ struct hub *hub_new(const struct config *config, struct loop *loop,
 	/* After the journal's hook: rows first, then the catching up. */
 	hub->hook.run = turn_ends;
 	loop_add_hook(loop, &hub->hook);
-	hub_time_init(hub);
+	hub_heartbeat_init(hub);
+	hub_sweep_init(hub);
 	return hub;
 }
 
@@ -244,11 +188,12 @@ void hub_close(struct hub *hub)
 			hub_kill_stream(hub, s);
 	}
 	loop_run_deferred(hub->loop);
-	hub_time_fini(hub);
-	hub_share_fini(hub);
+	hub_heartbeat_fini(hub);
+	hub_sweep_fini(hub);
+	hub_processes_fini(hub);
 	loop_remove_hook(hub->loop, &hub->hook);
 	journal_close(hub->journal);
-	hub_fanout_fini(hub);
+	hub_page_fini(hub);
 	buf_fini(&hub->page);
 	free(hub);
 }

@@ -52,8 +52,7 @@ static int read_rows(struct hub *hub, struct stream *s, struct reading *r,
 
 	if (db_query(db, DB_REPLAY_PAGE, &query, err) < 0)
 		return -1;
-	db_bind_text(query, ":user",
-		     (struct span){s->user->id, s->user->id_len});
+	db_bind_text(query, ":user", hub_user_id(s->user));
 	db_bind_int(query, ":after", s->cursor);
 	db_bind_int(query, ":through", hub->position);
 	db_bind_int(query, ":limit", JOURNAL_PAGE_ROWS);

@@ -1,36 +1,18 @@
 /*
  * hub_fanout: a page of the journal -> live streams.
  *
- * Rows are encoded as they are read, once each, into one buffer; at the end of
- * the page each becomes a frame that all its streams share.  A user's own rows
- * and the broadcasts are two ascending lists, merged once per user, so the cost
- * is one look-up per row and one write per stream, not a walk over all streams
- * per row.
+ * A user's own rows and the broadcasts are two ascending lists.  They are
+ * merged once per user.  So the cost is one look-up per row and one write per
+ * stream, not a walk over all streams per row.
  *
  * Streams that are not live are passed over: they read the journal themselves.
  */
-#include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
-#include "inbox/store.h"
 #include "lib/clock.h"
-#include "lib/db.h"
-#include "lib/err.h"
-#include "lib/log.h"
-#include "lib/mem.h"
 #include "shared/metrics.h"
 #include "shared/registry.h"
 #include "stream/internal.h"
-
-/* A page of more frames than this, all streams together, would keep everybody
- * else waiting: 0.6 µs each. */
-#define PAGE_WRITES 40000
-/* Above this many users in one page a count for each would cost more than
- * it tells. */
-#define COUNTED_USERS 16
-/* … and above this many unread ones a count would hold up everybody else. */
-#define COUNTED_ROWS 500
 
 static struct hub *hub_of(struct journal_sink *sink)
 {
@@ -53,19 +35,6 @@ static void end_credential(struct user *user, const struct journal_row *row)
 			hub_end_stream(s->hub, s, EVENT_CLOSE_SESSION);
 }
 
-static void chain(struct user *user, struct page_row *rows, int index)
-{
-	if (!user->page_touched) {
-		user->page_touched = true;
-		user->page_first = -1;
-	}
-	if (user->page_first < 0)
-		user->page_first = index;
-	else
-		rows[user->page_last].next = index;
-	user->page_last = index;
-}
-
 /* The one look-up of this row: take_row comes next. */
 static bool wants(struct journal_sink *sink, struct span user_id)
 {
@@ -81,8 +50,6 @@ static bool wants(struct journal_sink *sink, struct span user_id)
 static bool take_row(struct journal_sink *sink, const struct journal_row *row)
 {
 	struct hub *hub = hub_of(sink);
-	struct page_row *r = &hub->rows[hub->row_count];
-	struct user *user = hub->row_user;
 
 	hub->page_seen++;
 	if (journal_is_watcher(hub->journal))
@@ -92,118 +59,8 @@ static bool take_row(struct journal_sink *sink, const struct journal_row *row)
 		return true;
 	if (row->action == JOURNAL_SESSION_ENDED ||
 	    row->action == JOURNAL_TOKEN_ENDED)
-		end_credential(user, row);
-	memset(r, 0, sizeof(*r));
-	r->offset = hub->payload.len;
-	if (!event_begin_row(&hub->payload, row))
-		return true;
-	r->len = hub->payload.len - r->offset;
-	r->user = user;
-	r->id = row->id;
-	r->at = row->at;
-	r->notification_id = row->notification_id;
-	r->action = row->action;
-	r->next = -1;
-	if (row->has_notification) {
-		r->priority = row->notification.priority;
-		r->type_offset = hub->types.len;
-		r->type_len = row->notification.type.len;
-		buf_put(&hub->types, row->notification.type);
-	}
-	if (user)
-		chain(user, hub->rows, hub->row_count);
-	hub->row_count++;
-	hub->page_writes += user ? user->count : hub->count;
-	hub->page_full = hub->row_count == JOURNAL_PAGE_ROWS ||
-			 hub->page_writes >= PAGE_WRITES ||
-			 hub->payload.len >= HUB_PAGE_BYTES ||
-			 hub->types.len >= HUB_PAGE_BYTES;
-	return !hub->page_full;
-}
-
-/* The unread count goes on a user's last frame of the batch, when that is the
- * last thing of the batch they see, and everything committed is in it. */
-static int64_t count_for(struct hub *hub, struct db *db, int index,
-			 int last_broadcast)
-{
-	struct user *user = hub->rows[index].user;
-	struct span id;
-	int64_t count;
-
-	if (!user || user->page_last != index || last_broadcast > index ||
-	    hub->page_full || hub->page_seen == JOURNAL_PAGE_ROWS ||
-	    !hub->counts_left)
-		return EVENT_NO_COUNT;
-	hub->counts_left--;
-	id = (struct span){user->id, user->id_len};
-	if (store_unread_count_within(db, id, clock_wall_ms(), COUNTED_ROWS,
-				      &count, NULL) <= 0)
-		return EVENT_NO_COUNT;
-	return count;
-}
-
-static void make_frames(struct hub *hub, struct db *db)
-{
-	int last_broadcast = -1, touched = 0;
-	struct buf event;
-
-	for (int i = 0; i < hub->row_count; i++) {
-		if (!hub->rows[i].user)
-			last_broadcast = i;
-		else if (hub->rows[i].user->page_first == i)
-			touched++;
-	}
-	buf_init(&event, HUB_PAGE_BYTES * 2);
-	for (int i = 0; i < hub->row_count; i++) {
-		struct page_row *r = &hub->rows[i];
-
-		buf_reset(&event);
-		buf_append(&event, hub->payload.data + r->offset, r->len);
-		event_end_row(&event,
-			      touched > COUNTED_USERS
-				  ? EVENT_NO_COUNT
-				  : count_for(hub, db, i, last_broadcast));
-		r->frame = frame_new(1, r->id, buf_span(&event));
-	}
-	buf_fini(&event);
-}
-
-/* A user who hid a broadcast must not see it again because it was updated. */
-static void note_hidden(struct hub *hub, struct db *db, int row)
-{
-	struct page_hidden *hidden;
-	struct db_stmt *s;
-	struct user *user;
-
-	if (db_query(db, DB_HIDDEN_USERS, &s, NULL) < 0)
-		return;
-	db_bind_int(s, ":id", hub->rows[row].notification_id);
-	while (db_step(s, NULL) > 0) {
-		user = hub_find_user(hub, db_text(s, 0));
-		if (!user)
-			continue;
-		hidden = mem_new(sizeof(*hidden));
-		hidden->row = row;
-		LL_PREPEND(user->page_hidden, hidden);
-	}
-}
-
-static void note_all_hidden(struct hub *hub, struct db *db)
-{
-	for (int i = 0; i < hub->row_count; i++)
-		if (!hub->rows[i].user &&
-		    hub->rows[i].action == JOURNAL_UPDATED)
-			note_hidden(hub, db, i);
-}
-
-static bool is_hidden(const struct user *user, int row)
-{
-	const struct page_hidden *hidden;
-
-	LL_FOREACH (user->page_hidden, hidden)
-		if (hidden->row == row)
-			return true;
-	return false;
+		end_credential(hub->row_user, row);
+	return hub_page_take(hub, row);
 }
 
 /* Indexes of the rows this user sees, in order: own and broadcasts merged. */
@@ -222,7 +79,7 @@ static unsigned merge(const struct hub *hub, const struct user *user,
 		} else {
 			next = broadcasts[b++];
 		}
-		if (!is_hidden(user, next))
+		if (!user->page_hidden || !hub_page_is_hidden(user, next))
 			out[n++] = next;
 	}
 	return n;
@@ -281,34 +138,9 @@ static void send_page(struct hub *hub)
 	}
 }
 
-static void forget_hidden(struct user *user)
+static void page_rows_end(struct journal_sink *sink, struct db *db)
 {
-	struct page_hidden *hidden, *next;
-
-	LL_FOREACH_SAFE (user->page_hidden, hidden, next)
-		free(hidden);
-	user->page_hidden = NULL;
-}
-
-static void forget_page(struct hub *hub)
-{
-	struct user *user, *next_user;
-	bool broadcasts = false;
-
-	for (int i = 0; i < hub->row_count; i++) {
-		frame_unref(hub->rows[i].frame);
-		if (hub->rows[i].user)
-			hub->rows[i].user->page_touched = false;
-		else
-			broadcasts = true;
-	}
-	if (broadcasts)
-		HASH_ITER (hh, hub->users, user, next_user)
-			forget_hidden(user);
-	hub->row_count = 0;
-	hub->page_full = false;
-	buf_reset(&hub->payload);
-	buf_reset(&hub->types);
+	hub_page_finish(hub_of(sink), db);
 }
 
 void hub_recall_ahead(struct hub *hub)
@@ -318,14 +150,6 @@ void hub_recall_ahead(struct hub *hub)
 	DL_FOREACH_SAFE2 (hub->ahead, s, next, lag_next)
 		if (s->cursor <= hub->position)
 			hub_set_state(hub, s, STREAM_LAGGING);
-}
-
-static void page_rows_end(struct journal_sink *sink, struct db *db)
-{
-	struct hub *hub = hub_of(sink);
-
-	make_frames(hub, db);
-	note_all_hidden(hub, db);
 }
 
 /* How long after they were made were these rows written? */
@@ -347,7 +171,7 @@ static void page_end(struct journal_sink *sink, int64_t position)
 	if (hub->row_count) {
 		send_page(hub);
 		count_page(hub);
-		forget_page(hub);
+		hub_page_forget(hub);
 	}
 	hub->page_seen = 0;
 	hub->page_writes = 0;
@@ -405,15 +229,4 @@ void hub_fanout_init(struct hub *hub)
 	hub->sink.page_rows_end = page_rows_end;
 	hub->sink.page_end = page_end;
 	hub->sink.rewritten = rewritten;
-	/* One row more than the page may take: it is the one that fills it. */
-	buf_init(&hub->payload,
-		 HUB_PAGE_BYTES + NOTIFICATION_STREAM_MAX_BYTES + 4096);
-	buf_init(&hub->types, HUB_PAGE_BYTES * 64);
-	buf_reserve(&hub->types, 1); /* so that data + 0 is an address */
-}
-
-void hub_fanout_fini(struct hub *hub)
-{
-	buf_fini(&hub->payload);
-	buf_fini(&hub->types);
 }

@@ -1,18 +1,15 @@
 /*
- * hub_share: what streams of other processes have to do with ours: the limit
- * per user counts both, and another process wakes us when rows concern us or
- * when it has marked streams of ours as too many.
+ * hub_processes: the other processes that have streams.
+ *
+ * The limit of streams per user counts the streams of all processes.  Another
+ * process wakes this one in two cases: rows of the journal concern a user here,
+ * or a stream here is one too many and was marked.
  */
 #include <sys/epoll.h>
 #include <utlist.h>
 
 #include "config/config.h"
 #include "stream/internal.h"
-
-static struct span id_of(const struct user *user)
-{
-	return (struct span){user->id, user->id_len};
-}
 
 static void end_marked(struct hub *hub, struct user *user)
 {
@@ -24,7 +21,7 @@ static void end_marked(struct hub *hub, struct user *user)
 			hub_end_stream(hub, s, EVENT_CLOSE_EVICTED);
 }
 
-void hub_share_evict(struct hub *hub, struct user *user)
+void hub_processes_evict(struct hub *hub, struct user *user)
 {
 	/* Counting over all processes looks at every place, and this one is
 	 * asked with each stream that opens.  Who joins meanwhile counts ours
@@ -32,7 +29,7 @@ void hub_share_evict(struct hub *hub, struct user *user)
 	if (user->count <= hub->config->max_streams_per_user &&
 	    !registry_has_others(hub->registry))
 		return;
-	registry_evict(hub->registry, id_of(user));
+	registry_evict(hub->registry, hub_user_id(user));
 	end_marked(hub, user);
 }
 
@@ -81,13 +78,13 @@ static void keep_places(struct hub *hub)
 	HASH_ITER (hh, hub->users, user, next) {
 		DL_FOREACH2 (user->streams, s, user_next)
 			if (s->state < STREAM_ENDING &&
-			    !registry_keep(hub->registry, id_of(user),
+			    !registry_keep(hub->registry, hub_user_id(user),
 					   s->opened_ns, &s->place))
 				return;
 	}
 }
 
-void hub_share_tick(struct hub *hub)
+void hub_processes_tick(struct hub *hub)
 {
 	registry_tick(hub->registry);
 	watch_fifo(hub);
@@ -97,7 +94,7 @@ void hub_share_tick(struct hub *hub)
 	keep_places(hub);
 }
 
-void hub_share_fini(struct hub *hub)
+void hub_processes_fini(struct hub *hub)
 {
 	loop_unwatch(hub->loop, &hub->wake_io);
 }

@@ -81,8 +81,7 @@ void hub_tell(const struct hub *hub, const struct stream *s, const char *what)
 
 	if (!log_enabled(LOG_LEVEL_INFO))
 		return;
-	utf8_line(name, sizeof(name),
-		  (struct span){s->user->id, s->user->id_len});
+	utf8_line(name, sizeof(name), hub_user_id(s->user));
 	log_info("[SSE]", "User %s %s. Total connections: %u", name, what,
 		 total(hub));
 }
@@ -113,8 +112,7 @@ void hub_kill_stream(struct hub *hub, struct stream *s)
 	hub->count--;
 	registry_release(hub->registry, &s->place);
 	log_info("stream-close", "user=%s streams=%u",
-		 log_text(text, (struct span){s->user->id, s->user->id_len}),
-		 hub->count);
+		 log_text(text, hub_user_id(s->user)), hub->count);
 	hub_tell(hub, s, "disconnected");
 	s->deferred.run = forget_stream;
 	loop_defer(hub->loop, &s->deferred);

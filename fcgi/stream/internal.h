@@ -1,5 +1,8 @@
 /*
- * hub_internal: what hub.c and hub_*.c share.
+ * internal: what the files of the hub share, in the order in which they use
+ * each other: a file calls only what stands above its own part.
+ *
+ * The loop's thread.
  */
 #ifndef BELFRY_HUB_INTERNAL_H
 #define BELFRY_HUB_INTERNAL_H
@@ -79,19 +82,41 @@ struct hub {
 	int64_t cursors[JOURNAL_PAGE_ROWS];
 };
 
-struct user *hub_find_user(struct hub *hub, struct span id);
+/* ---- hub_user.c: the index by user ---- */
 
+static inline struct span hub_user_id(const struct user *user)
+{
+	return (struct span){user->id, user->id_len};
+}
+struct user *hub_find_user(struct hub *hub, struct span id); /* or NULL */
+struct user *hub_make_user(struct hub *hub, struct span id); /* or finds it */
+/* Frees a user who has no stream. */
+void hub_drop_user_if_alone(struct hub *hub, struct user *user);
+
+/* ---- hub_credential.c: is what opened the stream still good? ---- */
+
+/* Was the credential revoked between journal row `checked` and the hub's
+ * position?  Later revocations come with later rows. */
+bool hub_credential_revoked(struct hub *hub, const struct stream *s,
+			    int64_t checked);
 /* Until when the stream's credential is good, as its row says now: Unix ms,
  * 0 for ever, gone, or unknown (the database can't be asked now). */
 #define HUB_CREDENTIAL_GONE    INT64_C(-1)
 #define HUB_CREDENTIAL_UNKNOWN INT64_C(-2)
 int64_t hub_credential_expiry(struct hub *hub, const struct stream *s);
+/* Has the credential expired, or gone?  Its row is looked up when it should
+ * expire, as it may have been prolonged, of which no journal row tells; and
+ * once per heartbeat all the same, as a database put back from a backup may not
+ * know the session and yet have our anchor. */
+bool hub_credential_is_over(struct hub *hub, struct stream *s, int64_t now_ns,
+			    int64_t now_ms);
 
-/* Writes frames to a live (or ending) stream and follows up on what came of it.
- */
+/* ---- hub_stream.c: one stream ---- */
+
+/* Writes frames to a live (or ending) stream and follows up on the result. */
 void hub_send(struct hub *hub, struct stream *s, struct frame *const *frames,
 	      unsigned n);
-/* What a write came to: blocked, dead, or goes on as `state`. */
+/* Follows up on a write: the stream is blocked, dead, or goes on as `state`. */
 void hub_written(struct hub *hub, struct stream *s, enum stream_sent sent,
 		 enum stream_state state);
 void hub_set_state(struct hub *hub, struct stream *s, enum stream_state state);
@@ -101,36 +126,59 @@ void hub_end_stream(struct hub *hub, struct stream *s, enum event_close reason);
 void hub_finish_stream(struct hub *hub, struct stream *s);
 /* The log line for people: "[SSE] User alice connected. Total …". */
 void hub_tell(const struct hub *hub, const struct stream *s, const char *what);
-/* No more of it: unwatched now, freed at the end of the turn. */
+/* Closes the connection now; the stream is freed at the end of the turn. */
 void hub_kill_stream(struct hub *hub, struct stream *s);
-
-/* Written just now: its silence starts again. */
+/* The stream was written to just now: its silence starts again. */
 void hub_touch(struct hub *hub, struct stream *s);
-/* Where a stream belongs that has nothing half written. */
+/* The state of a stream that has nothing half written. */
 enum stream_state hub_place_of(const struct hub *hub, const struct stream *s);
 /* What epoll is asked for while nothing waits to be written. */
 uint32_t hub_stream_events(const struct stream *s);
-/* Its descriptor has something to say. */
+/* The stream's descriptor is readable or writable. */
 void hub_stream_ready(struct loop_io *io, uint32_t events);
-void hub_drop_user_if_alone(struct hub *hub, struct user *user);
 
-/* hub_heartbeat.c */
-void hub_time_init(struct hub *hub);
-void hub_time_fini(struct hub *hub);
-void hub_time_start(struct hub *hub); /* there is a stream now */
+/* ---- hub_processes.c: the streams of other processes ---- */
 
-/* hub_processes.c: one user's streams above the limit, here and elsewhere */
-void hub_share_evict(struct hub *hub, struct user *user);
-/* Each second. */
-void hub_share_tick(struct hub *hub);
-void hub_share_fini(struct hub *hub);
+/* Ends the user's oldest streams above the limit, here and elsewhere. */
+void hub_processes_evict(struct hub *hub, struct user *user);
+void hub_processes_tick(struct hub *hub); /* each second */
+void hub_processes_fini(struct hub *hub);
 
-/* hub_fanout.c */
-/* Streams whose snapshot was newer than the hub was: it has caught up. */
-void hub_recall_ahead(struct hub *hub);
+/* ---- hub_heartbeat.c ---- */
+
+void hub_heartbeat_init(struct hub *hub);
+void hub_heartbeat_fini(struct hub *hub);
+/* There is a stream now: its silence is watched. */
+void hub_heartbeat_start(struct hub *hub);
+/* Sends one now; a poll ends with it. */
+void hub_heartbeat(struct hub *hub, struct stream *s);
+
+/* ---- hub_sweep.c: once a second ---- */
+
+void hub_sweep_init(struct hub *hub);
+void hub_sweep_fini(struct hub *hub);
+
+/* ---- hub_page.c: the page that is being read ---- */
+
+void hub_page_init(struct hub *hub);
+void hub_page_fini(struct hub *hub);
+/* Takes a row of hub->row_user; false: the page is full. */
+bool hub_page_take(struct hub *hub, const struct journal_row *row);
+/* Makes the frames, in the transaction in which the rows were read. */
+void hub_page_finish(struct hub *hub, struct db *db);
+/* Has the user hidden the broadcast in that row? */
+bool hub_page_is_hidden(const struct user *user, int row);
+void hub_page_forget(struct hub *hub);
+
+/* ---- hub_fanout.c: rows to live streams ---- */
+
 void hub_fanout_init(struct hub *hub);
-void hub_fanout_fini(struct hub *hub);
-/* hub_catchup.c: some of the lagging streams, for a bounded time. */
+/* Streams whose snapshot was newer than the hub was: the hub has caught up. */
+void hub_recall_ahead(struct hub *hub);
+
+/* ---- hub_catchup.c: rows to lagging streams ---- */
+
+/* Some of the lagging streams, for a bounded time. */
 void hub_catch_up(struct hub *hub);
 
 #endif
