@@ -1,5 +1,5 @@
 /*
- * api_admit: who asks, and may they do this?  Credential, then CSRF, then
+ * admit: who asks, and may they do this?  Credential, then CSRF, then
  * scope.
  */
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * api_call: what several handlers need.
+ * call: what several handlers need.
  */
 #include <stdio.h>
 

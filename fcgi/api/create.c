@@ -1,5 +1,5 @@
 /*
- * api_create: one notification, or up to a thousand in one transaction.
+ * create: one notification, or up to a thousand in one transaction.
  *
  * Everything is parsed and checked before the transaction begins: whoever else
  * writes waits for the inserts only.  A dedupe key that is taken is no error:

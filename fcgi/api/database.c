@@ -1,5 +1,5 @@
 /*
- * api_database: the connection of one struct api.
+ * database: the connection of one struct api.
  *
  * It is opened when a request needs it and dropped when the file under it was
  * replaced or failed: the process lives while its database is away.

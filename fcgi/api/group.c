@@ -1,5 +1,5 @@
 /*
- * api_group: requests that write share a commit.
+ * group: requests that write share a commit.
  *
  * SQLite has one writer.  If each request commits for itself, each pays for a
  * commit, and waits for the lock in a busy handler that sleeps.  So one thread

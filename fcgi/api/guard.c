@@ -1,5 +1,5 @@
 /*
- * api_guard: may a request of a browser pass, and may its page read the
+ * guard: may a request of a browser pass, and may its page read the
  * answer?  Pure.
  *
  * A cookie goes along with what any page sends, so a change that it vouches

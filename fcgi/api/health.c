@@ -1,5 +1,5 @@
 /*
- * api_health: is the process alive, and should it get requests?  Both are
+ * health: is the process alive, and should it get requests?  Both are
  * open to all and tell nothing else.
  */
 #include "api/answer.h"

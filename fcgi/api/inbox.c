@@ -1,5 +1,5 @@
 /*
- * api_inbox: what concerns a user's inbox as a whole and is no list: marking
+ * inbox: what concerns a user's inbox as a whole and is no list: marking
  * all as read, and the ticket for a stream.
  */
 #include "api/answer.h"

@@ -1,5 +1,5 @@
 /*
- * api_internal: what the parts of the API give to each other: api.c the calls,
+ * internal: what the parts of the API give to each other: api.c the calls,
  * api/route.c the table, api/query.c and api/guard.c pure decisions.
  */
 #ifndef BELFRY_API_INTERNAL_H

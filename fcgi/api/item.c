@@ -1,5 +1,5 @@
 /*
- * api_item: one notification.
+ * item: one notification.
  *
  * Whose it is decides first: what the caller may not see is not there (404),
  * before anything else about the request is judged, so that no answer tells

@@ -1,5 +1,5 @@
 /*
- * api_limit: does somebody ask too often?  First by address, before anything is
+ * limit: does somebody ask too often?  First by address, before anything is
  * looked up, then by who it is.
  *
  * The address is the web server's word (REMOTE_ADDR).  This machine's own is

@@ -1,5 +1,5 @@
 /*
- * api_list: the inbox, newest first, and the count of what is unread.
+ * list: the inbox, newest first, and the count of what is unread.
  *
  * Rows, count and lastEventId come from the one transaction that api.c has
  * begun: a stream that starts at this lastEventId leaves no gap and repeats

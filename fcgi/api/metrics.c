@@ -1,5 +1,5 @@
 /*
- * api_metrics: what came of a request, counted; and all that is counted, as
+ * metrics: what came of a request, counted; and all that is counted, as
  * Prometheus takes it.
  */
 #include "shared/metrics.h"

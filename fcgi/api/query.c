@@ -1,5 +1,5 @@
 /*
- * api_query: the query string, decoded once and by name.  Pure.
+ * query: the query string, decoded once and by name.  Pure.
  *
  * A value is decoded when a handler asks for its name: what nobody asks for is
  * ignored, however it is spelt.  A name that comes twice is refused, since

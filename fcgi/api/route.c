@@ -1,5 +1,5 @@
 /*
- * api_route: which handler a request goes to.  Pure.
+ * route: which handler a request goes to.  Pure.
  *
  * REQUEST_URI is what the client asked for and the same behind every web
  * server; SCRIPT_NAME and PATH_INFO are split differently by each, and decoded

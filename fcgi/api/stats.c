@@ -1,5 +1,5 @@
 /*
- * api_stats: who listens, over all processes.
+ * stats: who listens, over all processes.
  */
 #include "shared/stats.h"
 #include "api/answer.h"

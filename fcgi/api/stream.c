@@ -1,5 +1,5 @@
 /*
- * api_stream: the request that becomes a stream.
+ * stream: the request that becomes a stream.
  *
  * The worker checks everything and writes what comes first (head, `connected`,
  * and `reset` where the cursor can't be honoured), from one snapshot; the hub

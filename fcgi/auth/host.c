@@ -1,5 +1,5 @@
 /*
- * auth_host: sessions in the host application's own table.
+ * host: sessions in the host application's own table.
  *
  * Its database is opened at the first need and again when its file was
  * replaced, so that neither an application that is installed later nor one that

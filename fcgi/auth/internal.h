@@ -1,5 +1,5 @@
 /*
- * auth_internal: what the auth_*.c files share.
+ * internal: what the auth_*.c files share.
  */
 #ifndef BELFRY_AUTH_INTERNAL_H
 #define BELFRY_AUTH_INTERNAL_H
@@ -46,7 +46,7 @@ void presented_fini(struct presented *p);
 int auth_host_user(struct auth *a, struct db *db, struct span secret,
 		   char **user, struct err *err);
 
-/* ---- auth/issue.c ---- */
+/* ---- auth/scopes.c ---- */
 
 /* As auth_parse_scopes, but words that are not known (of a newer version, or
  * typed by hand) grant nothing. */

@@ -1,5 +1,5 @@
 /*
- * auth_request: which credential does a request carry?
+ * request: which credential does a request carry?
  *
  * The first that is there decides, also when it is malformed: to fall back to
  * the next would let whoever can add a parameter choose who a request is from.

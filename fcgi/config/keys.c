@@ -1,5 +1,5 @@
 /*
- * config_keys: one table; everything else walks it.
+ * keys: one table; everything else walks it.
  *
  * A default is written as a person would write it and goes through the same
  * parser, so that none can be of a form that would be refused.

@@ -1,5 +1,5 @@
 /*
- * config_keys: which keys a configuration has, how each is spelled, and how its
+ * keys: which keys a configuration has, how each is spelled, and how its
  * value gets in and out.  Only config.c and its tests use this.
  */
 #ifndef BELFRY_CONFIG_KEYS_H

@@ -1,5 +1,5 @@
 /*
- * config_value: see the header.  Every parser takes the whole text or nothing:
+ * value: see the header.  Every parser takes the whole text or nothing:
  * what follows a value is as wrong as a wrong value.
  */
 #include "config/value.h"

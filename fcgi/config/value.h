@@ -1,5 +1,5 @@
 /*
- * config_value: the kinds of value that a configuration has: text -> value and
+ * value: the kinds of value that a configuration has: text -> value and
  * value -> the text that gives it again.  Pure.
  */
 #ifndef BELFRY_CONFIG_VALUE_H

@@ -1,5 +1,5 @@
 /*
- * retention_internal: what the retention*.c files share.
+ * internal: what the retention*.c files share.
  */
 #ifndef BELFRY_RETENTION_INTERNAL_H
 #define BELFRY_RETENTION_INTERNAL_H

@@ -1,5 +1,5 @@
 /*
- * store: writing.
+ * store_write: writing.
  *
  * Everything goes through the tables that any SQL program may write, with
  * plain statements: the triggers make the journal and enforce the rules, here

@@ -1,5 +1,5 @@
 /*
- * journal_epoch: is history still what clients were told, and what if not.
+ * epoch: is history still what clients were told, and what if not.
  *
  * The head file remembers the last row handed out (id and nonce), the epoch,
  * and the boot.  A row that is missing or different there means that the

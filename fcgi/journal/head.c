@@ -1,5 +1,5 @@
 /*
- * journal_head: the file's layout, and why a kill in the middle of a store does
+ * head: the file's layout, and why a kill in the middle of a store does
  * no harm: id and nonce go to one of two slots, and only then `turn` says which
  * of the two holds.
  *

@@ -1,5 +1,5 @@
 /*
- * journal_head: what outlives the processes: the last row that any of them
+ * head: what outlives the processes: the last row that any of them
  * handed out, the epoch, the boot; and which of them watches for all.
  *
  * A file that all have mapped (lib/mapfile.h): a store makes no inotify event,

@@ -1,5 +1,5 @@
 /*
- * journal_internal: what the journal_*.c share.
+ * internal: what the journal_*.c share.
  */
 #ifndef BELFRY_JOURNAL_INTERNAL_H
 #define BELFRY_JOURNAL_INTERNAL_H
@@ -75,7 +75,6 @@ void journal_write_mark(struct journal *j);
 /* Opens the database, takes its journal's end for where we stand, and reads
  * soon; a failure is journal_unusable. */
 void journal_open_database(struct journal *j);
-void journal_reopen(struct loop_timer *timer); /* the timer's: the same again */
 int journal_open_head(struct journal *j, struct err *err);
 void journal_close_head(struct journal *j); /* and with it the lock */
 /* Becomes the watcher if nobody is: opens the watch, before the next read. */

@@ -303,7 +303,6 @@ struct journal *journal_new(struct loop *loop,
 	j->registry = options->registry;
 	j->sink = sink;
 	journal_wake_init(j);
-	j->reopen.fire = journal_reopen;
 	j->hook.run = run;
 	loop_add_hook(loop, &j->hook);
 	return j;

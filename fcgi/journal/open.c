@@ -1,5 +1,5 @@
 /*
- * journal_open: the database, the head file and the watch: opened, and opened
+ * open: the database, the head file and the watch: opened, and opened
  * again when they are gone or can't be used.
  */
 #include <stdlib.h>
@@ -144,12 +144,4 @@ void journal_open_database(struct journal *j)
 	}
 	j->due = true; /* only a read shows whether it is good */
 	j->sink->page_end(j->sink, j->position);
-}
-
-void journal_reopen(struct loop_timer *timer)
-{
-	struct journal *j = CONTAINER_OF(timer, struct journal, reopen);
-
-	journal_open_database(j);
-	journal_wake(j, JOURNAL_BY_RECHECK);
 }

@@ -1,5 +1,5 @@
 /*
- * journal_wake: what leads to a read: inotify, the tick, a re-check, our own
+ * wake: what leads to a read: inotify, the tick, a re-check, our own
  * commits, the process that watches for us.
  */
 #include <sys/epoll.h>
@@ -104,6 +104,14 @@ static void recheck(struct loop_timer *timer)
 		     JOURNAL_BY_RECHECK);
 }
 
+static void reopen(struct loop_timer *timer)
+{
+	struct journal *j = CONTAINER_OF(timer, struct journal, reopen);
+
+	journal_open_database(j);
+	journal_wake(j, JOURNAL_BY_RECHECK);
+}
+
 /* ---- our own commits ---- */
 
 /* Each write of our own to the -wal would wake us before there is anything to
@@ -160,5 +168,6 @@ void journal_wake_init(struct journal *j)
 	j->watch_io = (struct loop_io){-1, 0, watch_ready};
 	j->tick.fire = tick;
 	j->recheck.fire = recheck;
+	j->reopen.fire = reopen;
 	j->hush.fire = hush_ends;
 }

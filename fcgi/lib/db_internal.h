@@ -1,6 +1,7 @@
 /*
- * db_internal: what db.c (connections) and db_stmt.c (transactions and
- * statements) share.
+ * db_internal: what the files of db share: db_error.c, db_shm.c, db_wal.c,
+ * db_stmt.c (transactions and statements) and db.c (connections).  Each uses
+ * only those before it.
  */
 #ifndef BELFRY_LIB_DB_INTERNAL_H
 #define BELFRY_LIB_DB_INTERNAL_H
@@ -41,7 +42,7 @@ struct db {
 	int opener_line;
 };
 
-/* The one place where SQLite's codes become ours. */
+/* db_error.c */
 enum err_code db_code_of(int rc);
 /* Fills *err from the connection's last error; -1. */
 int db_fail(struct db *db, int rc, const char *what, struct err *err);

@@ -211,13 +211,6 @@ int json_each(const struct json *object,
 	return result;
 }
 
-bool json_valid(struct span text)
-{
-	struct json_facts facts;
-
-	return json_scan(text, &facts, NULL) == 0;
-}
-
 /* ---- writing ---- */
 
 static void write_number(struct buf *b, const struct json *v)

@@ -1,6 +1,9 @@
 /*
- * json: the only door to json-c (parsing), and our own writer of strings,
- * because json-c does not repair text that is not UTF-8.
+ * json: parsing, checking and writing of JSON, and the only door to json-c.
+ *
+ * The check (lib/json_scan.h) and the writer of strings (lib/json_write.h) are
+ * our own: json-c accepts texts that are not JSON, and does not repair text
+ * that is not UTF-8.
  *
  * Not thread-safe per object; different objects may be used by different
  * threads.
@@ -12,11 +15,11 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "lib/json_scan.h"
+#include "lib/json_write.h"
 
 struct err;
 struct json; /* a parsed value; children belong to their root */
-
-#define JSON_DEPTH_MAX 64
 
 enum json_type {
 	JSON_NULL,
@@ -53,23 +56,8 @@ int json_each(const struct json *object,
 	      int (*fn)(void *context, const char *name, const struct json *v),
 	      void *context);
 
-/* True when the text is one JSON value as json_parse takes it, or would but for
- * a member name with U+0000 in it, which json_parse refuses. */
-bool json_valid(struct span text);
-
 /* ---- writing ---- */
 
-/* Writes a quoted string.  Bytes that are not UTF-8 become U+FFFD (as WHATWG
- * decoders do it: one per maximal subpart), NUL likewise; control characters
- * are escaped, U+2028 and U+2029 too; nothing else is. */
-void json_write_string(struct buf *b, struct span text);
-/* The same, but the quoted form takes at most max_bytes and is cut between
- * characters; true when it was cut. */
-bool json_write_string_cut(struct buf *b, struct span text, size_t max_bytes);
-/* Writes a text that json_valid() accepts, unchanged but for line breaks and
- * tabs between tokens, which become spaces (numbers keep their digits). A text
- * that is not valid is written as a JSON string. */
-void json_write_raw(struct buf *b, struct span text);
 /* A value of a parsed tree, compact, on one line. */
 void json_write_value(struct buf *b, const struct json *v);
 

@@ -12,7 +12,6 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/json.h"
 #include "lib/utf8.h"
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "the stack is one word");
@@ -305,4 +304,11 @@ int json_scan(struct span text, struct json_facts *facts, struct err *err)
 		return fail(&s, "nothing after the value");
 	*facts = found;
 	return 0;
+}
+
+bool json_valid(struct span text)
+{
+	struct json_facts facts;
+
+	return json_scan(text, &facts, NULL) == 0;
 }

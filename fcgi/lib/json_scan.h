@@ -11,6 +11,8 @@
 struct err;
 struct span;
 
+#define JSON_DEPTH_MAX 64
+
 /* What a text holds that not every reader can take. */
 struct json_facts {
 	bool nul_in_name;  /* a member name with \u0000 */
@@ -21,6 +23,10 @@ struct json_facts {
  * JSON_DEPTH_MAX deep.  ERR_INVALID says what was expected and what was found
  * at which byte. */
 int json_scan(struct span text, struct json_facts *facts, struct err *err);
+
+/* True when the text is one JSON value as json_parse takes it, or would but for
+ * a member name with U+0000 in it, which json_parse refuses. */
+bool json_valid(struct span text);
 
 /* How many bytes from the start need neither an escape nor a second look in a
  * JSON string: ASCII without control characters, quotes, and backslashes. */

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/json.h"
 #include "lib/json_scan.h"
 #include "lib/utf8.h"
 

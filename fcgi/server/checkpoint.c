@@ -1,5 +1,5 @@
 /*
- * server_checkpoint: moving what is in the -wal into the database, off the path
+ * checkpoint: moving what is in the -wal into the database, off the path
  * of commits.
  *
  * SQLite's own way is that the commit which fills the -wal copies all of it and

@@ -1,5 +1,5 @@
 /*
- * server_conn: one request on one connection, as a machine of three states.
+ * connection: one request on one connection, as a machine of three states.
  *
  *   READING --complete--> WORKING --mail--> WRITING --all written--> closed
  *                                 \--mail--> a stream of the hub's

@@ -1,5 +1,5 @@
 /*
- * server_internal: what server.c and server/connection.c share.
+ * internal: what server.c and server/connection.c share.
  */
 #ifndef BELFRY_SERVER_INTERNAL_H
 #define BELFRY_SERVER_INTERNAL_H

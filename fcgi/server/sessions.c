@@ -1,5 +1,5 @@
 /*
- * server_sessions: the host application's sessions that stream, looked at again
+ * sessions: the host application's sessions that stream, looked at again
  * twice per heartbeat, so that what is over is noticed within one.
  *
  * Who looked last time knows until when each is good while their database's

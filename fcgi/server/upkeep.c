@@ -1,5 +1,5 @@
 /*
- * server_upkeep: the watcher keeps house for all: what has expired or is
+ * upkeep: the watcher keeps house for all: what has expired or is
  * beyond what is kept goes, a batch at a time, in a worker, as a batch waits
  * for the lock.
  *

@@ -1,5 +1,7 @@
 /*
- * registry_internal: what lies in the shared file, and what registry*.c share.
+ * internal: what lies in the registry's shared file, and what its files share:
+ * registry_map.c at the bottom, registry_process.c and registry_place.c on it,
+ * registry.c and registry_survey.c above.
  */
 #ifndef BELFRY_REGISTRY_INTERNAL_H
 #define BELFRY_REGISTRY_INTERNAL_H
@@ -74,13 +76,14 @@ struct registry {
 	atomic_bool draining, unusable;
 };
 
+/* ---- registry_map.c ---- */
+
 uint64_t registry_key(struct span user); /* never 0 */
 struct registry_map *registry_current(const struct registry *r);
-/* A byte for that process, unless one is on its way. */
-void registry_wake_process(struct registry *r, struct registry_map *map,
-			   unsigned process);
+/* The FIFO of that process; the caller frees. */
+char *registry_fifo_path(const struct registry *r, unsigned process);
 
-/* registry_process.c.  With the lock held. */
+/* The rest is called with the lock held. */
 struct registry_map *registry_map_open(struct registry *r, struct err *err);
 struct registry_map *registry_map_private(void);
 void registry_map_leave(struct registry_map *map);
@@ -90,7 +93,17 @@ void registry_map_abandon(struct registry_map *map);
 void registry_map_free(struct registry_map *map);
 /* Says who we are, again where that was overwritten. */
 void registry_introduce(struct registry_map *map);
+/* Frees the places of the processes that are `dead` (REGISTRY_PROCESSES of
+ * them), and those of no process at all, which only garbage has: a process that
+ * has a place has said who it is before. */
+void registry_free_places(struct registry_layout *data, const bool *dead);
 
 extern const struct mapfile_form registry_form;
+
+/* ---- registry_process.c ---- */
+
+/* A byte for that process, unless one is on its way. */
+void registry_wake_process(struct registry *r, struct registry_map *map,
+			   unsigned process);
 
 #endif

@@ -49,11 +49,6 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
-struct registry_map *registry_current(const struct registry *r)
-{
-	return atomic_load(&r->map);
-}
-
 /* With the lock held. */
 static void take_up(struct registry *r, struct registry_map *map)
 {
@@ -119,18 +114,6 @@ void registry_tick(struct registry *r)
 	else
 		registry_introduce(map);
 	pthread_mutex_unlock(&r->lock);
-}
-
-uint64_t registry_key(struct span user)
-{
-	unsigned char hash[CRYPTO_SHA256_BYTES];
-	uint64_t key;
-
-	/* One that nobody can find a second user id for, to throw the first one
-	 * out with. */
-	crypto_sha256(user, hash);
-	memcpy(&key, hash, sizeof(key));
-	return key ? key : 1;
 }
 
 /* ---- this process ---- */

@@ -1,5 +1,5 @@
 /*
- * stream_open: what a worker hands to the hub when a request becomes a stream.
+ * open: what a worker hands to the hub when a request becomes a stream.
  */
 #ifndef BELFRY_STREAM_OPEN_H
 #define BELFRY_STREAM_OPEN_H

@@ -1,5 +1,5 @@
 /*
- * cmd_args: options by getopt_long, from the command's own table; its --help
+ * args: options by getopt_long, from the command's own table; its --help
  * from the same.
  */
 #include "tool/internal.h"

@@ -1,5 +1,5 @@
 /*
- * cmd_check_config: `belfry check-config`: what the responder would see.
+ * check_config: `belfry check-config`: what the responder would see.
  *
  * Everything that it refuses at its start is refused here, and the session
  * query is tried once, which the responder does only when somebody comes.

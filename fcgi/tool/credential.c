@@ -1,5 +1,5 @@
 /*
- * cmd_credential: create, list and revoke; the same for sessions and tokens.
+ * credential: create, list and revoke; the same for sessions and tokens.
  *
  * Revoking is a DELETE: a trigger writes the journal row that ends the
  * credential's streams, whichever process serves them.

@@ -1,5 +1,5 @@
 /*
- * cmd_init: `belfry init`: makes a database or brings one up to date.
+ * init: `belfry init`: makes a database or brings one up to date.
  *
  * The file is made before SQLite sees it, so that its mode (and with it that of
  * -wal and -shm, which SQLite copies from it) lets the web server's group

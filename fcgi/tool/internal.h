@@ -1,5 +1,5 @@
 /*
- * cmd_internal: what the commands share.  One command, one file: it declares
+ * internal: what the commands share.  One command, one file: it declares
  * its options, cmd_begin reads them, cmd_end gives everything back.
  */
 #ifndef BELFRY_CMD_INTERNAL_H

@@ -1,5 +1,5 @@
 /*
- * cmd_prune: `belfry prune`: what the responder does by itself, now and all of
+ * prune: `belfry prune`: what the responder does by itself, now and all of
  * it.
  *
  * In the same small batches with pauses, so that it may run beside a responder

@@ -1,5 +1,5 @@
 /*
- * cmd_send: `belfry send`: the INSERT that any program may do, with options.
+ * send: `belfry send`: the INSERT that any program may do, with options.
  */
 #include "tool/internal.h"
 

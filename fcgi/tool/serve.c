@@ -1,5 +1,5 @@
 /*
- * cmd_serve: `belfry serve`: the responder as a service of its own, for web
+ * serve: `belfry serve`: the responder as a service of its own, for web
  * servers that start none (mod_proxy_fcgi, nginx) or under systemd.
  *
  * Whoever can connect to a FastCGI socket is believed: it says who the user is

@@ -1,5 +1,5 @@
 /*
- * cmd_session: `belfry session`: what a browser's cookie holds.
+ * session: `belfry session`: what a browser's cookie holds.
  */
 #include "tool/internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * cmd_stats: `belfry stats`: who listens, where the journal stands and how fast
+ * stats: `belfry stats`: who listens, where the journal stands and how fast
  * things go, once or as a view that stays.
  *
  * On a terminal the view is redrawn in place, and goes on when the database is

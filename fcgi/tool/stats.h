@@ -1,5 +1,5 @@
 /*
- * cmd_stats: what `belfry stats` shows.
+ * stats: what `belfry stats` shows.
  */
 #ifndef BELFRY_CMD_STATS_H
 #define BELFRY_CMD_STATS_H

@@ -1,5 +1,5 @@
 /*
- * cmd_stats_numbers: what happened between two moments, as numbers and text.
+ * stats_numbers: what happened between two moments, as numbers and text.
  */
 #include <inttypes.h>
 #include <stdio.h>

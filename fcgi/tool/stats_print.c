@@ -1,5 +1,5 @@
 /*
- * cmd_stats_print: a page for a terminal, a line for a pipe.
+ * stats_print: a page for a terminal, a line for a pipe.
  *
  * The page is cut to the terminal's height by its rows, and to its width by the
  * terminal, which is told not to wrap.  What wants somebody's attention is red,

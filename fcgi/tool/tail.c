@@ -1,5 +1,5 @@
 /*
- * cmd_tail: `belfry tail`: the journal on a terminal, or a command for each
+ * tail: `belfry tail`: the journal on a terminal, or a command for each
  * event.
  */
 #include "tool/tail.h"

@@ -1,5 +1,5 @@
 /*
- * cmd_tail: the parts of `belfry tail`.
+ * tail: the parts of `belfry tail`.
  */
 #ifndef BELFRY_CMD_TAIL_H
 #define BELFRY_CMD_TAIL_H

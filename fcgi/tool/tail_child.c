@@ -1,5 +1,5 @@
 /*
- * cmd_tail_child: one command at a time, while the loop goes on turning.
+ * tail_child: one command at a time, while the loop goes on turning.
  *
  * Its input is a memfd, which holds the whole at once: a pipe would make us
  * wait for a command that does not read.  Its end comes through a pidfd.

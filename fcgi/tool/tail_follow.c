@@ -1,5 +1,5 @@
 /*
- * cmd_tail_follow: the journal as `belfry tail` reads it.
+ * tail_follow: the journal as `belfry tail` reads it.
  *
  * Like a stream it is a cursor: a wake-up only says that there may be rows
  * after it.  It wakes as the responder's journal does (see journal.c: first ask

@@ -1,5 +1,5 @@
 /*
- * cmd_tail_row: one event for a person, or for a program.  The JSON is what the
+ * tail_row: one event for a person, or for a program.  The JSON is what the
  * stream sends as data, with what there is in its frame and its connection.
  */
 #include "tool/tail.h"

@@ -1,5 +1,5 @@
 /*
- * cmd_token: `belfry token`: what a program sends as Authorization: Bearer.
+ * token: `belfry token`: what a program sends as Authorization: Bearer.
  */
 #include "tool/internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_advice: a symptom, a web server and how the responder was started
+ * advice: a symptom, a web server and how the responder was started
  * give the line to change, and the file of this project that has it.
  *
  * One table, and every row that fits is printed: where it can't be told how

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_database: is the database as this program would make it, and does
+ * database: is the database as this program would make it, and does
  * a commit wake whoever watches?
  *
  * What it should be is not written down a second time: the migrations are run

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor: `belfry doctor [URL]`: runs all checks, says what each found, and
+ * doctor: `belfry doctor [URL]`: runs all checks, says what each found, and
  * fails if one did.
  *
  * A check that can't be made for a reason another line tells is left out; one
@@ -7,108 +7,13 @@
  */
 #include "tool/doctor/internal.h"
 
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
-#include "lib/buf.h"
 #include "lib/err.h"
-#include "lib/json.h"
 #include "tool/internal.h"
-
-#define LINE_BYTES     1024
-#define JSON_MAX_BYTES (16u * LINE_BYTES)
-
-/* Set by a signal, for a run that has rows in the database to remove. */
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal_number)
-{
-	(void)signal_number;
-	interrupted = 1;
-}
-
-bool doctor_interrupted(void)
-{
-	return interrupted != 0;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-/* One object of the names and values that follow, up to a NULL. */
-static void print_json(const char *name, ...)
-{
-	const char *separator = "{";
-	struct buf b;
-	va_list args;
-
-	buf_init(&b, JSON_MAX_BYTES);
-	va_start(args, name);
-	for (; name; name = va_arg(args, const char *)) {
-		buf_puts(&b, separator);
-		json_write_string(&b, span_of(name));
-		buf_putc(&b, ':');
-		json_write_string(&b, span_of(va_arg(args, const char *)));
-		separator = ",";
-	}
-	va_end(args);
-	buf_puts(&b, "}\n");
-	fwrite(b.data, 1, b.len, stdout);
-	buf_fini(&b);
-}
-
-void doctor_say(struct doctor *d, enum doctor_result result, const char *check,
-		const char *format, ...)
-{
-	static const char *const words[] = {"ok", "warn", "FAIL", "skip"};
-	static const char *const names[] = {"ok", "warn", "fail", "skip"};
-	char text[LINE_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	d->done++;
-	if (result == DOCTOR_FAIL)
-		d->failed++;
-	if (d->json)
-		print_json("check", check, "result", names[result], "detail",
-			   text, NULL);
-	else
-		printf("%-4s  %s: %s\n", words[result], check, text);
-	fflush(stdout);
-}
-
-void doctor_change(struct doctor *d, const char *file, const char *format, ...)
-{
-	char text[LINE_BYTES];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (d->json && file)
-		print_json("file", file, "line", text, NULL);
-	else if (d->json)
-		print_json("run", text, NULL);
-	else if (file)
-		printf("      -> %s: %s\n", file, text);
-	else
-		printf("      -> %s\n", text);
-	fflush(stdout);
-}
 
 static void check_configuration(struct doctor *d)
 {
@@ -191,7 +96,7 @@ int cmd_doctor(int argc, char **argv, struct err *err)
 	}
 	if (cmd_configure(&cmd, err) < 0)
 		goto out;
-	catch_signals();
+	doctor_catch_signals();
 	result = examine(&d, err);
 out:
 	free(d.real_path);

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_files: may everybody who has to write, write?
+ * files: may everybody who has to write, write?
  *
  * SQLite writes two more files into the folder, -wal and -shm, and whoever
  * comes first makes them.  So the folder and all files need one group (the

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_http: curl writes head and body to a pipe as they come; both are
+ * http: curl writes head and body to a pipe as they come; both are
  * read from there and taken apart, the body by what text/event-stream is.
  */
 #include "tool/doctor/http.h"

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_http: requests as a browser would make them, through the program
+ * http: requests as a browser would make them, through the program
  * curl: name resolution, TLS and HTTP/2 are its business, and nothing of that
  * is in the memory of a responder.
  */

@@ -1,6 +1,9 @@
 /*
- * cmd_doctor: what the parts of `belfry doctor` share.  Each check says one
- * line, and where something is to be changed, what and in which file.
+ * internal: what the parts of `belfry doctor` share.  Each check says one line,
+ * and where something is to be changed, what and in which file.
+ *
+ * A check reports to the struct doctor that it is given (report.c) and calls
+ * nothing of doctor.c, which runs the checks.
  */
 #ifndef BELFRY_CMD_DOCTOR_H
 #define BELFRY_CMD_DOCTOR_H
@@ -26,6 +29,8 @@ struct doctor {
 	unsigned done, failed;
 };
 
+/* ---- report.c: how a finding is said ---- */
+
 /* What a check has found. */
 void doctor_say(struct doctor *d, enum doctor_result result, const char *check,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -34,8 +39,14 @@ void doctor_say(struct doctor *d, enum doctor_result result, const char *check,
 void doctor_change(struct doctor *d, const char *file, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The person wants it to end: it ends what it has begun. */
+/* ---- interrupt.c ---- */
+
+/* From now on SIGINT, SIGTERM and SIGHUP only leave a note … */
+void doctor_catch_signals(void);
+/* … of which this tells. */
 bool doctor_interrupted(void);
+
+/* ---- the checks: files.c, database.c, limits.c, stream.c ---- */
 
 /* Files and rights; false: there is no database to go on with. */
 bool doctor_files(struct doctor *d);

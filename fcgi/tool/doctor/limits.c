@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_limits: what the machine grants: space, descriptors, inotify.
+ * limits: what the machine grants: space, descriptors, inotify.
  */
 #include "tool/doctor/internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_probe: everything that a run writes belongs to one user that
+ * probe: everything that a run writes belongs to one user that
  * nobody else is, and is gone after a quarter of an hour even if it is killed.
  * What stays is a few rows of the journal, which no other client sees.
  */

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_probe: who asks, and how: a user of this run's own with a token
+ * probe: who asks, and how: a user of this run's own with a token
  * and notifications, all of which go at its end and, should that not come,
  * expire.
  */

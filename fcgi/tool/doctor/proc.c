@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_proc: which process answers for this database, and how was it
+ * proc: which process answers for this database, and how was it
  * started?
  *
  * Every connection to a WAL database holds a lock on its -shm, and /proc/locks

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_reach: is Belfry where the URL says, and does it learn who asks?
+ * reach: is Belfry where the URL says, and does it learn who asks?
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_silence: what happens when nothing does: is a heartbeat outlived,
+ * silence: what happens when nothing does: is a heartbeat outlived,
  * and is a client that went away noticed?
  *
  * The second can be seen from outside only in the responder's own count.

@@ -1,5 +1,5 @@
 /*
- * cmd_doctor_stream: does an event arrive now, or with the end of the response?
+ * stream: does an event arrive now, or with the end of the response?
  *
  * Each step of a run through the web server needs the one before, so the first
  * that fails ends it.

@@ -1,0 +1,31 @@
+/*
+ * interrupt: a run that is interrupted ends what it has begun: it may have rows
+ * in the database to remove.
+ */
+#include <signal.h>
+#include <stddef.h>
+
+#include "tool/doctor/internal.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	interrupted = 1;
+}
+
+bool doctor_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+void doctor_catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
