@@ -24,16 +24,141 @@ const SERVERS = [
 	'apache-cgi',
 ];
 
-const LIGHTTPD = 'lighttpd.conf: server.stream-response-body = 2';
-const LIGHTTPD_CGI = 'lighttpd-cgi.conf: server.stream-response-body = 2';
+// One line of a web server's configuration that is wrong, in which check that is seen, and which
+// line the tool names.
+const WRONG = [
+	{
+		name: 'stream-response-body 0',
+		server: 'lighttpd',
+		file: 'lighttpd.conf',
+		edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
+		check: 'stream',
+		detail: /ended, all of it came at once/,
+		line: 'server.stream-response-body = 2',
+	},
+	{
+		name: 'a short timeout',
+		server: 'lighttpd',
+		file: 'lighttpd.conf',
+		edit: (text) => `server.max-write-idle = 1\n${text}`,
+		detail: /was cut after \d+\.\d s of silence/,
+		line: 'server.max-write-idle = 360  (and no "read-timeout")',
+	},
+	{
+		name: 'stream-response-body 0',
+		server: 'lighttpd-cgi',
+		file: 'lighttpd-cgi.conf',
+		edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
+		check: 'stream',
+		detail: /all of it came at once/,
+		line: 'server.stream-response-body = 2',
+	},
+	{
+		name: 'a short timeout',
+		server: 'lighttpd-cgi',
+		file: 'lighttpd-cgi.conf',
+		edit: (text) => `server.max-write-idle = 1\n${text}`,
+		detail: /was cut after \d+\.\d s of silence/,
+		line: 'server.max-write-idle = 360  (and no "read-timeout" in cgi.limits)',
+	},
+	{
+		name: 'buffering',
+		server: 'nginx',
+		file: 'nginx.conf',
+		edit: (text) =>
+			text.replace(
+				'fastcgi_buffering off;',
+				'fastcgi_buffering on; fastcgi_ignore_headers X-Accel-Buffering;',
+			),
+		check: 'stream',
+		detail: /all of it came at once/,
+		line: 'fastcgi_buffering off;',
+	},
+	{
+		name: 'a short timeout',
+		server: 'nginx',
+		file: 'nginx.conf',
+		edit: (text) => text.replace('read_timeout 300s', 'read_timeout 1s'),
+		line: 'fastcgi_read_timeout 300s;',
+	},
+	{
+		name: 'compression',
+		server: 'nginx',
+		file: 'nginx.conf',
+		edit: (text) =>
+			text.replace('gzip off;', 'gzip on; gzip_types text/event-stream; gzip_min_length 1;'),
+		check: 'stream',
+		detail: /compressed \(gzip\)/,
+		line: 'gzip off;',
+	},
+	...[['apache-proxy', 'proxy'], ['apache-fcgid', 'fcgid'], ['apache-cgi', 'cgi']].map(
+		([server, name]) => ({
+			name: 'compression',
+			server,
+			file: `apache/${name}.conf`,
+			edit: (text) =>
+				`LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so
+				SetOutputFilter DEFLATE\n${text}`,
+			check: 'stream',
+			detail: /compressed \(gzip\)/,
+			line: 'SetEnv no-gzip 1',
+		}),
+	),
+	{
+		name: 'flushpackets missing',
+		server: 'apache-proxy',
+		file: 'apache/proxy.conf',
+		edit: (text) => text.replace('" flushpackets=on', '"'),
+		check: 'stream',
+		detail: /all of it came at once/,
+		line: 'ProxyPass … flushpackets=on',
+	},
+	{
+		name: 'a short timeout',
+		server: 'apache-proxy',
+		file: 'apache/proxy.conf',
+		edit: (text) => text.replace('timeout=300 enable', 'timeout=1 enable'),
+		line: 'ProxyPass … timeout=300',
+	},
+	{
+		name: 'the buffer left as it is',
+		server: 'apache-fcgid',
+		file: 'apache/fcgid.conf',
+		edit: (text) => text.replace('FcgidOutputBufferSize 0', ''),
+		check: 'stream',
+		detail: /all of it came at once/,
+		line: 'FcgidOutputBufferSize 0',
+	},
+	{
+		name: 'a short timeout',
+		server: 'apache-fcgid',
+		file: 'apache/fcgid.conf',
+		edit: (text) => text.replace('FcgidIOTimeout 300', 'FcgidIOTimeout 1'),
+		line: 'FcgidIOTimeout 300',
+	},
+	{
+		name: 'a short timeout',
+		server: 'apache-cgi',
+		file: 'apache/cgi.conf',
+		edit: (text) => text.replace('CGIDScriptTimeout 300', 'CGIDScriptTimeout 1'),
+		line: 'CGIDScriptTimeout 300',
+	},
+];
+
+// On a busy machine an event may take more than a second: then the tool warns.
+function arrived(found) {
+	assert.match(found.checks.event?.detail ?? '', /^arrives \d+ ms after its commit$/, found.text);
+	assert.notEqual(found.checks.event.result, 'fail');
+}
 
 describe('belfry doctor URL', { concurrency: 4 }, () => {
 	for (const server of SERVERS)
 		test(`${server}: all is well`, async () => {
 			const found = await examine(server, {});
-			for (const check of ['web server', 'Authorization', 'stream', 'event', 'heartbeat'])
+			for (const check of ['web server', 'Authorization', 'stream', 'heartbeat'])
 				assert.equal(found.checks[check]?.result, 'ok', found.text);
-			assert.match(found.checks.heartbeat.detail, /after [34]\.\d s of silence/);
+			arrived(found);
+			assert.match(found.checks.heartbeat.detail, /^comes after \d+\.\d s of silence$/);
 			assert.equal(found.checks['HTTP version'].result, 'warn');
 		});
 
@@ -41,7 +166,7 @@ describe('belfry doctor URL', { concurrency: 4 }, () => {
 		const serve = ['--tls'];
 		const found = await examine('nginx', { serve, args: ['--insecure', '--quick'] });
 		assert.equal(found.checks['HTTP version'].detail, 'HTTP/2');
-		assert.equal(found.checks.event.result, 'ok', found.text);
+		arrived(found);
 		assert.equal(found.checks.heartbeat.result, 'skip');
 		const strict = await examine('nginx', { serve });
 		assert.match(strict.checks['web server'].detail, /certificate/);
@@ -69,144 +194,13 @@ describe('belfry doctor URL', { concurrency: 4 }, () => {
 		}
 	});
 
-	test('lighttpd: stream-response-body 0', async () => {
-		const found = await examine('lighttpd', {
-			file: 'lighttpd.conf',
-			edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
+	for (const { name, server, file, edit, check = 'heartbeat', detail = /was cut/, line } of WRONG)
+		test(`${server}: ${name}`, async () => {
+			const found = await examine(server, { file, edit });
+			names(found, check, detail, `${file}: ${line}`);
+			if (server === 'lighttpd-cgi' && check === 'stream')
+				assert.deepEqual(found.checks.stream.changes, [`${file}: ${line}`], found.text);
 		});
-		names(found, 'stream', /ended, all of it came at once/, LIGHTTPD);
-	});
-
-	test('lighttpd: a short timeout', async () => {
-		const found = await examine('lighttpd', {
-			file: 'lighttpd.conf',
-			edit: (text) => `server.max-write-idle = 1\n${text}`,
-		});
-		names(
-			found,
-			'heartbeat',
-			/was cut after [12]\.\d s of silence/,
-			'lighttpd.conf: server.max-write-idle = 360  (and no "read-timeout")',
-		);
-	});
-
-	test('lighttpd-cgi: stream-response-body 0', async () => {
-		const found = await examine('lighttpd-cgi', {
-			file: 'lighttpd-cgi.conf',
-			edit: (text) => text.replace('stream-response-body = 2', 'stream-response-body = 0'),
-		});
-		names(found, 'stream', /all of it came at once/, LIGHTTPD_CGI);
-		assert.deepEqual(found.checks.stream.changes, [LIGHTTPD_CGI], found.text);
-	});
-
-	test('lighttpd-cgi: a short timeout', async () => {
-		const found = await examine('lighttpd-cgi', {
-			file: 'lighttpd-cgi.conf',
-			edit: (text) => `server.max-write-idle = 1\n${text}`,
-		});
-		names(
-			found,
-			'heartbeat',
-			/was cut after [12]\.\d s of silence/,
-			'lighttpd-cgi.conf: server.max-write-idle = 360  (and no "read-timeout" in cgi.limits)',
-		);
-	});
-
-	test('nginx: buffering', async () => {
-		const found = await examine('nginx', {
-			file: 'nginx.conf',
-			edit: (text) =>
-				text.replace(
-					'fastcgi_buffering off;',
-					'fastcgi_buffering on; fastcgi_ignore_headers X-Accel-Buffering;',
-				),
-		});
-		names(found, 'stream', /all of it came at once/, 'nginx.conf: fastcgi_buffering off;');
-	});
-
-	test('nginx: a short timeout', async () => {
-		const found = await examine('nginx', {
-			file: 'nginx.conf',
-			edit: (text) => text.replace('read_timeout 300s', 'read_timeout 1s'),
-		});
-		names(found, 'heartbeat', /was cut/, 'nginx.conf: fastcgi_read_timeout 300s;');
-	});
-
-	test('nginx: compression', async () => {
-		const found = await examine('nginx', {
-			file: 'nginx.conf',
-			edit: (text) =>
-				text.replace('gzip off;', 'gzip on; gzip_types text/event-stream; gzip_min_length 1;'),
-		});
-		names(found, 'stream', /compressed \(gzip\)/, 'nginx.conf: gzip off;');
-	});
-
-	for (const [server, file] of [
-		['apache-proxy', 'apache/proxy.conf'],
-		['apache-fcgid', 'apache/fcgid.conf'],
-		['apache-cgi', 'apache/cgi.conf'],
-	])
-		test(`${server}: compression`, async () => {
-			const found = await examine(server, {
-				file,
-				edit: (text) =>
-					`LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so
-					SetOutputFilter DEFLATE\n${text}`,
-			});
-			names(found, 'stream', /compressed \(gzip\)/, `${file}: SetEnv no-gzip 1`);
-		});
-
-	test('apache-proxy: flushpackets missing', async () => {
-		const found = await examine('apache-proxy', {
-			file: 'apache/proxy.conf',
-			edit: (text) => text.replace('" flushpackets=on', '"'),
-		});
-		names(
-			found,
-			'stream',
-			/all of it came at once/,
-			'apache/proxy.conf: ProxyPass … flushpackets=on',
-		);
-	});
-
-	test('apache-proxy: a short timeout', async () => {
-		const found = await examine('apache-proxy', {
-			file: 'apache/proxy.conf',
-			edit: (text) => text.replace('timeout=300 enable', 'timeout=1 enable'),
-		});
-		names(
-			found,
-			'heartbeat',
-			/was cut/,
-			'apache/proxy.conf: ProxyPass … timeout=300',
-		);
-	});
-
-	test('apache-fcgid: the buffer left as it is', async () => {
-		const found = await examine('apache-fcgid', {
-			file: 'apache/fcgid.conf',
-			edit: (text) => text.replace('FcgidOutputBufferSize 0', ''),
-		});
-		names(
-			found,
-			'stream',
-			/all of it came at once/,
-			'apache/fcgid.conf: FcgidOutputBufferSize 0',
-		);
-	});
-
-	test('apache-fcgid: a short timeout', async () => {
-		const found = await examine('apache-fcgid', {
-			file: 'apache/fcgid.conf',
-			edit: (text) => text.replace('FcgidIOTimeout 300', 'FcgidIOTimeout 1'),
-		});
-		names(
-			found,
-			'heartbeat',
-			/was cut/,
-			'apache/fcgid.conf: FcgidIOTimeout 300',
-		);
-	});
 
 	test('apache-fcgid: both left out is poll mode, and works', async () => {
 		const found = await examine('apache-fcgid', {
@@ -223,20 +217,7 @@ describe('belfry doctor URL', { concurrency: 4 }, () => {
 			found.checks.stream.changes.includes('apache/fcgid.conf: FcgidOutputBufferSize 0'),
 			found.text,
 		);
-		assert.equal(found.checks.event.result, 'ok', found.text);
-	});
-
-	test('apache-cgi: a short timeout', async () => {
-		const found = await examine('apache-cgi', {
-			file: 'apache/cgi.conf',
-			edit: (text) => text.replace('CGIDScriptTimeout 300', 'CGIDScriptTimeout 1'),
-		});
-		names(
-			found,
-			'heartbeat',
-			/was cut/,
-			'apache/cgi.conf: CGIDScriptTimeout 300',
-		);
+		arrived(found);
 	});
 
 	test('nobody listens; another database; poll mode', async () => {
@@ -251,7 +232,7 @@ describe('belfry doctor URL', { concurrency: 4 }, () => {
 			const poll = await doctor([site.url, '--db', site.db]);
 			assert.equal(poll.code, 0, poll.text);
 			assert.match(poll.checks.stream.detail, /^poll mode/);
-			assert.equal(poll.checks.event.result, 'ok', poll.text);
+			arrived(poll);
 		} finally {
 			await site.stop();
 			await other.stop();

@@ -15,6 +15,7 @@ import {
 	startServer,
 	temporaryFolder,
 } from './lib/harness.mjs';
+import { beforeExpiry } from './lib/wait.mjs';
 import { insert, insertAll } from './lib/writer.mjs';
 
 const isReset = (event) => event.event === 'reset';
@@ -119,13 +120,16 @@ describe('a journal that can not be followed', { concurrency: true }, () => {
 		const users = ['alice'];
 		await withServer({ users, set: { heartbeat: '1s' } }, async (server) => {
 			const stream = await server.openStream({ user: 'alice' });
-			const until = Date.now() + 2000;
-			const cookie = await server.session('bob', { expiresAt: until });
-			const prolonged = await server.openStream({ cookie });
-			await server.sql(
-				"UPDATE sessions SET expires_at = NULL WHERE user_id = 'bob';\n" +
-					'ALTER TABLE read_marks RENAME TO away;',
+			const { expiresAt: until, opened: [prolonged] } = await beforeExpiry(
+				2000,
+				async (expiresAt) => {
+					const cookie = await server.session('bob', { expiresAt });
+					const opened = await server.openStream({ cookie });
+					await server.sql("UPDATE sessions SET expires_at = NULL WHERE user_id = 'bob';");
+					return [opened];
+				},
 			);
+			await server.sql('ALTER TABLE read_marks RENAME TO away;');
 			await readiness(server, 503);
 			// Nobody is signed out because the database can't be asked.
 			await stream.until(
@@ -247,16 +251,18 @@ describe('history put back under open streams', { concurrency: true }, () => {
 describe('what changes by the clock', { concurrency: true }, () => {
 	test('a session that is prolonged keeps its stream', async () => {
 		await withServer({}, async (server) => {
-			const expiresAt = Date.now() + 3000;
-			const streams = [];
-			for (const user of ['alice', 'bob']) {
-				const cookie = await server.session(user, { expiresAt });
-				const token = await server.token(user, 'read', { expiresAt });
-				streams.push(await server.openStream({ cookie }));
-				streams.push(await server.openStream({ token }));
-			}
-			const more = "SET expires_at = expires_at + 86400000 WHERE user_id = 'alice';";
-			await server.sql(`UPDATE sessions ${more}\nUPDATE tokens ${more}`);
+			const { opened: streams } = await beforeExpiry(3000, async (expiresAt) => {
+				const opened = [];
+				for (const user of ['alice', 'bob']) {
+					const cookie = await server.session(user, { expiresAt });
+					const token = await server.token(user, 'read', { expiresAt });
+					opened.push(await server.openStream({ cookie }));
+					opened.push(await server.openStream({ token }));
+				}
+				const more = "SET expires_at = expires_at + 86400000 WHERE user_id = 'alice';";
+				await server.sql(`UPDATE sessions ${more}\nUPDATE tokens ${more}`);
+				return opened;
+			});
 			// Those that are not tell when it would have been over.
 			for (const stream of streams.slice(2))
 				assert.equal((await stream.end()).data.reason, 'session');

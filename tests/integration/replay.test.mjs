@@ -141,10 +141,9 @@ test('a row that has expired', async () => {
 
 test('a row that expires under a live stream is deleted', async () => {
 	const stream = await server.openStream({ user: 'alice' });
-	const id = await insertOne('alice', 'short life', {
-		expires_at: Date.now() + 700,
-	});
+	const id = await insertOne('alice', 'short life');
 	await stream.until((event) => event.data.notification?.id === id);
+	await db.exec(`UPDATE notifications SET expires_at = ${Date.now() + 200} WHERE id = ${id};`);
 	await stream.until(
 		(event) =>
 			event.data.action === 'deleted' && event.data.notificationId === id,
