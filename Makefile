@@ -5,8 +5,8 @@
 #
 # Every variable can be given on the command line, for instance
 # make CC=clang CFLAGS='-O0 -g'.  V=1 shows the commands.  SANITIZER=address
-# (with undefined), undefined or thread, and COVERAGE=1, build into folders of
-# their own, so that builds never mix.
+# (with undefined), undefined or thread, COVERAGE=1 and TRIAL=1 build into folders
+# of their own, so that builds never mix.
 #
 # Here is what builds and runs Belfry.  The rest is in scripts/make: tests.mk,
 # lint.mk (what looks at the sources), dist.mk (installing, packages).
@@ -17,6 +17,8 @@ endif
 PKG_CONFIG ?= pkg-config
 SANITIZER ?=
 COVERAGE ?=
+# make run: a third of the time to build, and never what make install takes.
+TRIAL ?= $(if $(filter run,$(MAKECMDGOALS)),1)
 # For run and check, which build what they need; make itself asks for -j.
 JOBS ?= $(shell nproc)
 V ?= 0
@@ -30,7 +32,8 @@ ifneq ($(filter-out address undefined thread,$(SANITIZER)),)
 $(error SANITIZER=$(SANITIZER): expected address, undefined or thread)
 endif
 
-VARIANT := $(or $(SANITIZER),$(if $(filter 1,$(COVERAGE)),cover))
+VARIANT := $(or $(SANITIZER),$(if $(filter 1,$(COVERAGE)),cover),\
+	$(if $(filter 1,$(TRIAL)),trial))
 OUT ?= build$(if $(VARIANT),/$(VARIANT))
 GEN := build/gen
 
@@ -45,8 +48,8 @@ SANITIZE := $(sanitize-$(SANITIZER)) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS ?= -O1 -g
 HARDENING ?=
-else ifeq ($(COVERAGE),1)
-SANITIZE := --coverage
+else ifneq ($(filter cover trial,$(VARIANT)),)
+SANITIZE := $(if $(filter cover,$(VARIANT)),--coverage)
 CFLAGS ?= -O0 -g
 HARDENING ?=
 else
@@ -153,7 +156,7 @@ web/dist/index.d.ts: web/dist/stamp
 
 run: ## start with demo data on http://127.0.0.1:8080/; ARGS='--port 9000'
 	@scripts/deps build run kit
-	@$(MAKE) $(SUB) $(PARALLEL) all web/dist/stamp
+	@$(MAKE) $(SUB) $(PARALLEL) TRIAL=$(TRIAL) all web/dist/stamp
 	@exec scripts/serve --demo --bin $(OUT)/belfry $(ARGS)
 
 clean: ## remove what was built
