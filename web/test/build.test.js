@@ -1,5 +1,6 @@
-// The kit is built by esbuild (web/build.sh), so that nobody needs npm to try Belfry.  TypeScript's
-// own compiler has to come to the same code, but for white space and comments.
+// The kit is built by esbuild (web/build.sh), so that make run needs no npm. The
+// TypeScript compiler has to make the same code of it. The same means: printed by
+// one printer, which leaves out comments and white space, every byte is equal.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -9,29 +10,40 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { transformSync } from 'esbuild';
-import { afterAll, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
-const out = fs.mkdtempSync(path.join(os.tmpdir(), 'belfry-kit-'));
-afterAll(() => fs.rmSync(out, { recursive: true }));
+const dist = path.join(web, 'dist');
+const byTsc = fs.mkdtempSync(path.join(os.tmpdir(), 'belfry-kit-'));
 
-const modules = (folder, end) =>
-	fs.readdirSync(folder).filter((name) => name.endsWith(end))
-		.map((name) => name.slice(0, -end.length)).sort();
-const code = (file) =>
-	transformSync(fs.readFileSync(file, 'utf8'), {
+const filesIn = (folder, end) => fs.readdirSync(folder, { recursive: true })
+	.filter((name) => name.endsWith(end)).sort();
+const printed = (folder, name) =>
+	transformSync(fs.readFileSync(path.join(folder, name), 'utf8'), {
 		format: 'esm', target: 'es2022', minifyWhitespace: true,
 	}).code;
 
-test('build: esbuild and TypeScript make the same modules', () => {
+beforeAll(() => {
 	execFileSync('node_modules/.bin/tsc', [
-		'-p', 'tsconfig.build.json', '--outDir', out,
-		'--emitDeclarationOnly', 'false', '--declaration', 'false',
+		'-p', 'tsconfig.build.json', '--emitDeclarationOnly', 'false',
+		'--outDir', byTsc,
 	], { cwd: web });
-	const sources = modules(path.join(web, 'src'), '.ts');
+});
+afterAll(() => fs.rmSync(byTsc, { recursive: true }));
 
-	assert.deepEqual(modules(path.join(web, 'dist'), '.js'), sources);
-	assert.deepEqual(modules(out, '.js'), sources);
-	for (const name of sources)
-		assert.equal(code(path.join(web, 'dist', `${name}.js`)), code(path.join(out, `${name}.js`)), name);
+test('build: esbuild and tsc make the same files', () => {
+	const files = filesIn(byTsc, '.js');
+
+	expect(files.length).toBeGreaterThan(10);
+	expect(filesIn(dist, '.js')).toEqual(files);
+});
+
+test('build: esbuild and tsc make the same code', () => {
+	for (const name of filesIn(byTsc, '.js'))
+		assert.equal(printed(dist, name), printed(byTsc, name), name);
+});
+
+test('build: every module has its declarations', () => {
+	expect(filesIn(byTsc, '.d.ts')).toEqual(
+		filesIn(byTsc, '.js').map((name) => name.replace(/js$/, 'd.ts')));
 });
