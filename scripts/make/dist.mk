@@ -23,7 +23,7 @@ install: $(OUT)/belfry ## install below DESTDIR and PREFIX (/usr/local)
 		$(DESTDIR)$(DOCDIR)/examples/,$(sort $(dir $(EXAMPLES))))
 	install -m 755 $(OUT)/belfry $(DESTDIR)$(BINDIR)/belfry
 	install -m 644 sql/migrations/*.sql $(DESTDIR)$(DATADIR)/sql/migrations
-	install -m 644 README.md CHANGELOG.md LICENSE $(wildcard docs/*.md) \
+	install -m 644 README.md CHANGELOG.md LICENSE $(filter-out docs/README.md,$(wildcard docs/*.md)) \
 		$(DESTDIR)$(DOCDIR)
 	$(Q)for file in $(EXAMPLES); do \
 		$(HERE) $$file >$(DESTDIR)$(DOCDIR)/examples/$$file && \
