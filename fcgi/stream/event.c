@@ -1,5 +1,8 @@
 /*
  * event: the data of each event, written by hand into one line of JSON.
+ *
+ * A row becomes bytes in three steps: event.c writes its JSON, sse.c the lines
+ * around the JSON, frame.c keeps the result for all streams that are sent it.
  */
 #include "stream/event.h"
 
