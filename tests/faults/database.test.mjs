@@ -58,9 +58,10 @@ test('locked exclusively', () =>
 		}
 	}));
 
-test('restored', () =>
+// Rounds in which a copy takes the database's place, written by nobody meanwhile.
+const putBack = (title, replace, resets) =>
 	fault(
-		'.restore',
+		title,
 		{},
 		async (scene) => {
 			const { server } = scene;
@@ -73,14 +74,33 @@ test('restored', () =>
 				await pen.stop();
 				scene.witness.was(await scene.copy());
 				const before = await epochOf(server);
-				await server.sql(`.restore ${backup}\n`);
+				await replace(server, backup);
 				await newEpoch(server, before);
 				const after = scene.write();
 				await scene.writes(50);
 				await after.stop();
 			}
 		},
-		{ resets: [ROUNDS, ROUNDS] },
+		{ resets },
+	);
+
+test('restored', () =>
+	putBack(
+		'.restore',
+		(server, backup) => server.sql(`.restore ${backup}\n`),
+		[ROUNDS, ROUNDS],
+	));
+
+test('replaced by another file (mv)', () =>
+	putBack(
+		'replaced (mv)',
+		(server, backup) => {
+			const fresh = place(server, backup);
+			for (const suffix of ['-wal', '-shm'])
+				fs.rmSync(server.db + suffix, { force: true });
+			fs.renameSync(fresh, server.db);
+		},
+		[ROUNDS, 2 * ROUNDS],
 	));
 
 test('restored, and written on at once', () =>
@@ -106,34 +126,6 @@ test('restored, and written on at once', () =>
 				await newEpoch(server, before);
 				await scene.writes(50);
 				await scene.stopWriting();
-			}
-		},
-		{ resets: [ROUNDS, 2 * ROUNDS] },
-	));
-
-test('replaced by another file (mv)', () =>
-	fault(
-		'replaced (mv)',
-		{},
-		async (scene) => {
-			const { server } = scene;
-			for (; scene.rounds < ROUNDS; scene.rounds++) {
-				const pen = scene.write();
-				await scene.writes(100);
-				const backup = await scene.copy();
-				await scene.writes(below(200));
-				await scene.told();
-				await pen.stop();
-				scene.witness.was(await scene.copy());
-				const before = await epochOf(server);
-				const fresh = place(server, backup);
-				for (const suffix of ['-wal', '-shm'])
-					fs.rmSync(server.db + suffix, { force: true });
-				fs.renameSync(fresh, server.db);
-				await newEpoch(server, before);
-				const after = scene.write();
-				await scene.writes(50);
-				await after.stop();
 			}
 		},
 		{ resets: [ROUNDS, 2 * ROUNDS] },

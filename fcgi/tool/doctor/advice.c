@@ -25,26 +25,32 @@
 /* By files of the web server's own configuration. */
 #define OURS (SERVICE | CHILD | CGI)
 
+static const char *const apache_files[] = {
+    [VIA_SERVICE] = "apache/proxy.conf",
+    [VIA_CHILD] = "apache/fcgid.conf",
+    [VIA_CGI] = "apache/cgi.conf",
+    [VIA_ACCOUNT] = ".htaccess",
+};
+
 /* In a line, {base} is base_path, {config} the configuration's path, {program}
  * this program's. */
 static const struct advice {
 	enum doctor_symptom symptom;
 	const char *server; /* how its Server header begins; "" is any other */
 	unsigned via;
-	const char *file, *line;
+	const char *file; /* NULL: Apache's for the way that it is started */
+	const char *line;
 } advices[] = {
     {SYMPTOM_HELD, "lighttpd", SERVICE | CHILD, "lighttpd.conf",
      "server.stream-response-body = 2"},
     {SYMPTOM_HELD, "lighttpd", CGI, "lighttpd-cgi.conf",
      "server.stream-response-body = 2"},
-    {SYMPTOM_HELD, "Apache", CHILD, "apache/fcgid.conf",
-     "FcgidOutputBufferSize 0"},
+    {SYMPTOM_HELD, "Apache", CHILD, NULL, "FcgidOutputBufferSize 0"},
     {SYMPTOM_HELD, "Apache", CHILD, "belfry.conf",
      "stream_mode = poll  (where Apache's configuration is not yours; and no "
      "BELFRY_STREAM_MODE)"},
-    {SYMPTOM_HELD, "Apache", SERVICE, "apache/proxy.conf",
-     "ProxyPass … flushpackets=on"},
-    {SYMPTOM_HELD, "Apache", CGI, "apache/cgi.conf",
+    {SYMPTOM_HELD, "Apache", SERVICE, NULL, "ProxyPass … flushpackets=on"},
+    {SYMPTOM_HELD, "Apache", CGI, NULL,
      "SetEnv no-gzip 1  (an output filter keeps it back)"},
     {SYMPTOM_HELD, "Apache", ACCOUNT, "belfry.conf",
      "stream_mode = poll  (and no BELFRY_STREAM_MODE)"},
@@ -52,9 +58,8 @@ static const struct advice {
     {SYMPTOM_HELD, "", ANY, "belfry.conf",
      "stream_mode = poll  (or let the web server pass on each piece)"},
 
-    {SYMPTOM_POLL, "Apache", CHILD, "apache/fcgid.conf",
-     "FcgidOutputBufferSize 0"},
-    {SYMPTOM_POLL, "Apache", CHILD, "apache/fcgid.conf",
+    {SYMPTOM_POLL, "Apache", CHILD, NULL, "FcgidOutputBufferSize 0"},
+    {SYMPTOM_POLL, "Apache", CHILD, NULL,
      "FcgidInitialEnv BELFRY_STREAM_MODE stream  (with the line above)"},
     {SYMPTOM_POLL, "", ANY, "belfry.conf", "stream_mode = stream"},
 
@@ -62,22 +67,14 @@ static const struct advice {
      "server.max-write-idle = 360  (and no \"read-timeout\")"},
     {SYMPTOM_CUT, "lighttpd", CGI, "lighttpd-cgi.conf",
      "server.max-write-idle = 360  (and no \"read-timeout\" in cgi.limits)"},
-    {SYMPTOM_CUT, "Apache", CHILD, "apache/fcgid.conf", "FcgidIOTimeout 300"},
-    {SYMPTOM_CUT, "Apache", SERVICE, "apache/proxy.conf",
-     "ProxyPass … timeout=300"},
-    {SYMPTOM_CUT, "Apache", CGI, "apache/cgi.conf", "CGIDScriptTimeout 300"},
+    {SYMPTOM_CUT, "Apache", CHILD, NULL, "FcgidIOTimeout 300"},
+    {SYMPTOM_CUT, "Apache", SERVICE, NULL, "ProxyPass … timeout=300"},
+    {SYMPTOM_CUT, "Apache", CGI, NULL, "CGIDScriptTimeout 300"},
     {SYMPTOM_CUT, "nginx", ANY, "nginx.conf", "fastcgi_read_timeout 300s;"},
     {SYMPTOM_CUT, "", ANY, "belfry.conf",
      "heartbeat = 10s  (or a longer timeout in the web server)"},
 
-    {SYMPTOM_NO_AUTHORIZATION, "Apache", SERVICE, "apache/proxy.conf",
-     "CGIPassAuth On"},
-    {SYMPTOM_NO_AUTHORIZATION, "Apache", CHILD, "apache/fcgid.conf",
-     "CGIPassAuth On"},
-    {SYMPTOM_NO_AUTHORIZATION, "Apache", CGI, "apache/cgi.conf",
-     "CGIPassAuth On"},
-    {SYMPTOM_NO_AUTHORIZATION, "Apache", ACCOUNT, ".htaccess",
-     "CGIPassAuth On"},
+    {SYMPTOM_NO_AUTHORIZATION, "Apache", ANY, NULL, "CGIPassAuth On"},
     {SYMPTOM_NO_AUTHORIZATION, "nginx", ANY, "nginx.conf",
      "fastcgi_pass_request_headers on;"},
     {SYMPTOM_NO_AUTHORIZATION, "", ANY, "the web server's configuration",
@@ -85,12 +82,7 @@ static const struct advice {
 
     {SYMPTOM_COMPRESSED, "lighttpd", ANY, "lighttpd.conf",
      "deflate.mimetypes = ( )  (for this path)"},
-    {SYMPTOM_COMPRESSED, "Apache", SERVICE, "apache/proxy.conf",
-     "SetEnv no-gzip 1"},
-    {SYMPTOM_COMPRESSED, "Apache", CHILD, "apache/fcgid.conf",
-     "SetEnv no-gzip 1"},
-    {SYMPTOM_COMPRESSED, "Apache", CGI, "apache/cgi.conf", "SetEnv no-gzip 1"},
-    {SYMPTOM_COMPRESSED, "Apache", ACCOUNT, ".htaccess", "SetEnv no-gzip 1"},
+    {SYMPTOM_COMPRESSED, "Apache", ANY, NULL, "SetEnv no-gzip 1"},
     {SYMPTOM_COMPRESSED, "nginx", ANY, "nginx.conf", "gzip off;"},
     {SYMPTOM_COMPRESSED, "", ANY, "the web server's configuration",
      "no compression of text/event-stream"},
@@ -107,10 +99,10 @@ static const struct advice {
     {SYMPTOM_UNMAPPED, "Apache", OURS, "apache/proxy.conf",
      "ProxyPass \"{base}\" …  (or Alias in apache/fcgid.conf, ScriptAlias in "
      "apache/cgi.conf)"},
-    {SYMPTOM_UNMAPPED, "Apache", ACCOUNT, ".htaccess",
+    {SYMPTOM_UNMAPPED, "Apache", ACCOUNT, NULL,
      "RewriteRule … \"belfry.fcgi\" [END]  (before all other rules, in the "
      "site's folder, beside belfry.fcgi)"},
-    {SYMPTOM_UNMAPPED, "Apache", ACCOUNT, ".htaccess",
+    {SYMPTOM_UNMAPPED, "Apache", ACCOUNT, NULL,
      "AddHandler fcgid-script .fcgi"},
     {SYMPTOM_UNMAPPED, "nginx", ANY, "nginx.conf",
      "location ~ ^{base}(/|$) { fastcgi_pass … }"},
@@ -122,13 +114,13 @@ static const struct advice {
      "answers there)"},
     {SYMPTOM_DOWN, "lighttpd", CGI, "lighttpd-cgi.conf",
      "\"BELFRY_CONFIG\" => \"{config}\"  (its error log says why it failed)"},
-    {SYMPTOM_DOWN, "Apache", SERVICE, "apache/proxy.conf",
+    {SYMPTOM_DOWN, "Apache", SERVICE, NULL,
      "ProxyPass \"{base}\" \"unix:…\"  (does belfry serve listen there? "
      "systemctl status belfry.service)"},
-    {SYMPTOM_DOWN, "Apache", CHILD, "apache/fcgid.conf",
+    {SYMPTOM_DOWN, "Apache", CHILD, NULL,
      "FcgidInitialEnv BELFRY_CONFIG \"{config}\"  (the error log says why it "
      "does not start)"},
-    {SYMPTOM_DOWN, "Apache", CGI, "apache/cgi.conf",
+    {SYMPTOM_DOWN, "Apache", CGI, NULL,
      "SetEnv BELFRY_CONFIG \"{config}\"  (the error log says why it failed)"},
     {SYMPTOM_DOWN, "Apache", ACCOUNT, "belfry.fcgi",
      "BELFRY_CONFIG={config}  (and its mode 755)"},
@@ -155,28 +147,37 @@ static void fill(char line[static LINE_BYTES], const char *name,
 		 rest);
 }
 
-static void print(struct doctor *d, const struct advice *advice)
+static void print(struct doctor *d, const char *file, const char *text)
 {
 	const struct config *config = d->cmd->config;
 	char line[LINE_BYTES], program[PATH_MAX];
 	char *path = config->path ? realpath(config->path, NULL) : NULL;
 
 	doctor_own_path(program);
-	snprintf(line, sizeof(line), "%s", advice->line);
+	snprintf(line, sizeof(line), "%s", text);
 	fill(line, "{base}", config->base_path);
 	fill(line, "{config}", path ? path : "…/belfry.conf");
 	fill(line, "{program}", program);
-	doctor_change(d, advice->file, "%s", line);
+	doctor_change(d, file, "%s", line);
 	free(path);
 }
 
-/* Where it is not known how the responder was started, every way but an
- * account's, which can be seen. */
-static bool fits(const struct advice *a, enum doctor_via via)
+/* The ways for which a row is meant.  Where it is not known how the responder
+ * was started, that is every way but an account's, which can be seen. */
+static unsigned ways_of(const struct advice *a, enum doctor_via via)
 {
-	if (!a->via)
-		return true;
-	return a->via & (via ? 1u << via : OURS);
+	return (a->via ? a->via : OURS | ACCOUNT) & (via ? 1u << via : OURS);
+}
+
+static void print_row(struct doctor *d, const struct advice *a, unsigned ways)
+{
+	if (a->file) {
+		print(d, a->file, a->line);
+		return;
+	}
+	for (unsigned via = VIA_SERVICE; via <= VIA_ACCOUNT; via++)
+		if (ways & (1u << via))
+			print(d, apache_files[via], a->line);
 }
 
 static unsigned print_all(struct doctor *d, enum doctor_symptom symptom,
@@ -187,12 +188,13 @@ static unsigned print_all(struct doctor *d, enum doctor_symptom symptom,
 	for (size_t i = 0; i < ADVICES; i++) {
 		const struct advice *a = &advices[i];
 		size_t n = strlen(a->server);
+		unsigned ways = ways_of(a, via);
 
 		if (a->symptom != symptom ||
 		    (n ? strncasecmp(server, a->server, n) != 0 : *server) ||
-		    !fits(a, via))
+		    !ways)
 			continue;
-		print(d, a);
+		print_row(d, a, ways);
 		count++;
 	}
 	return count;

@@ -6,12 +6,12 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Follower } from './follower.mjs';
+import { ask } from './http.mjs';
 import {
 	alive,
 	descendants,
@@ -219,29 +219,7 @@ class Server {
 			...(method === 'GET' ? {} : { 'Sec-Fetch-Site': 'same-origin' }),
 			...this.headersFor(who),
 		};
-		return new Promise((resolve, reject) => {
-			const request = http.request(
-				this.url + at,
-				{ method, headers, agent: false },
-				(response) => {
-					const parts = [];
-					response.on('data', (chunk) => parts.push(chunk));
-					response.on('error', reject);
-					response.on('end', () => {
-						const text = Buffer.concat(parts).toString();
-						const type = response.headers['content-type'] ?? '';
-						resolve({
-							status: response.statusCode,
-							headers: response.headers,
-							text,
-							json: /\bjson\b/.test(type) && text ? JSON.parse(text) : null,
-						});
-					});
-				},
-			);
-			request.on('error', reject);
-			request.end(payload ?? undefined);
-		});
+		return ask(this.url + at, { method, headers }, payload);
 	}
 
 	// A stream of one user; `query` is an object.

@@ -2,33 +2,13 @@
 // and the body; and what every error must look like.
 
 import assert from 'node:assert/strict';
-import http from 'node:http';
+
+import { ask } from './http.mjs';
 
 // One request as given: target is everything after the host.
 export function raw(server, method, target, { headers = {}, body } = {}) {
 	const { hostname, port } = new URL(server.origin);
-	return new Promise((resolve, reject) => {
-		const request = http.request(
-			{ hostname, port, method, path: target, headers, agent: false },
-			(response) => {
-				const parts = [];
-				response.on('data', (chunk) => parts.push(chunk));
-				response.on('error', reject);
-				response.on('end', () => {
-					const text = Buffer.concat(parts).toString();
-					const type = response.headers['content-type'] ?? '';
-					resolve({
-						status: response.statusCode,
-						headers: response.headers,
-						text,
-						json: /\bjson\b/.test(type) && text ? JSON.parse(text) : null,
-					});
-				});
-			},
-		);
-		request.on('error', reject);
-		request.end(body);
-	});
+	return ask(null, { hostname, port, method, path: target, headers }, body);
 }
 
 // RFC 9457, and a detail that says what the pattern says.
