@@ -31,7 +31,7 @@
 #define SKEW_MS	      INT64_C(1000)
 #define BEFORE_BELFRY INT64_C(1700000000000) /* November 2023 */
 #define CHANGED	      "changed"
-#define NAMES_BYTES   2048
+#define NAMES_BYTES   3072
 
 /* ---- schema ---- */
 
