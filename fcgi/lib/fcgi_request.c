@@ -1,0 +1,182 @@
+/*
+ * fcgi_request: libfcgi's parser, on a memfd.
+ *
+ * libfcgi gets a complete, well-formed copy of the parameters in a memfd, where
+ * nothing can block.  Before that, every length of the name-value pairs is
+ * checked: libfcgi 2.4.2 adds two lengths of the peer's choice without looking
+ * for overflow (CVE-2025-23016).
+ */
+#include <fcgiapp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/fcgi.h"
+#include "lib/fcgi_internal.h"
+#include "lib/mem.h"
+
+struct request {
+	FCGX_Request fcgx;
+	struct buf body;
+	uint16_t id;
+	bool body_too_large, body_refused;
+};
+
+static bool pairs_are_whole(struct span s)
+{
+	struct span name, value;
+
+	while (s.len)
+		if (fcgi_next_pair(&s, &name, &value) < 0)
+			return false;
+	return true;
+}
+
+static void put_records(struct buf *b, unsigned char type, struct span data)
+{
+	unsigned char head[FCGI_RECORD_HEADER_BYTES] = {1, type, 0, 1};
+
+	while (data.len) {
+		size_t n = fcgi_min(data.len, FCGI_RECORD_MAX_BYTES);
+
+		head[4] = (unsigned char)(n >> 8);
+		head[5] = (unsigned char)n;
+		buf_append(b, head, sizeof(head));
+		buf_append(b, data.data, n);
+		data.data += n;
+		data.len -= n;
+	}
+	head[4] = head[5] = 0;
+	buf_append(b, head, sizeof(head));
+}
+
+/* Of this thread: to make one for each request takes longer than to parse it.
+ */
+static _Thread_local int memfd = -1;
+static _Thread_local size_t memfd_len;
+
+/* Fills the memfd with the request as libfcgi wants it, and nothing after it;
+ * the body is ours already. */
+static int fill_memfd(const struct fcgi_gather *g, struct err *err)
+{
+	static const unsigned char begin[] = {1, 1, 0, 1, 0, 8, 0, 0,
+					      0, 1, 0, 0, 0, 0, 0, 0};
+	struct buf b;
+	int result = 0;
+
+	buf_init(&b, FCGI_PARAMS_MAX_BYTES + 256);
+	buf_append(&b, begin, sizeof(begin));
+	put_records(&b, TYPE_PARAMS, buf_span(&g->params));
+	put_records(&b, TYPE_STDIN, SPAN(""));
+	if (memfd < 0) {
+		memfd = memfd_create("request", MFD_CLOEXEC);
+		memfd_len = 0;
+	}
+	if (memfd < 0 || pwrite(memfd, b.data, b.len, 0) != (ssize_t)b.len ||
+	    (memfd_len > b.len && ftruncate(memfd, (off_t)b.len) < 0) ||
+	    lseek(memfd, 0, SEEK_SET) < 0) {
+		result = err_set_errno(err, "memfd");
+		if (memfd >= 0)
+			close(memfd);
+		memfd = -1;
+	}
+	memfd_len = b.len;
+	buf_fini(&b);
+	return result;
+}
+
+static void init_library(void)
+{
+	FCGX_Init();
+}
+
+int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct request *r = NULL;
+	int result = -1;
+
+	pthread_once(&once, init_library);
+	if (g->params.overflow) {
+		err_set(err, ERR_TOO_LARGE,
+			"the request's headers and variables: expected at most "
+			"%u bytes",
+			FCGI_PARAMS_MAX_BYTES);
+		goto out;
+	}
+	if (!pairs_are_whole(buf_span(&g->params))) {
+		err_set(err, ERR_INVALID, "FastCGI parameters are cut off");
+		goto out;
+	}
+	if (fill_memfd(g, err) < 0)
+		goto out;
+	r = mem_new(sizeof(*r));
+	FCGX_InitRequest(&r->fcgx, -1, 0);
+	r->fcgx.ipcFd = memfd;
+	r->fcgx.keepConnection = 1; /* libfcgi leaves the descriptor alone */
+	if (FCGX_Accept_r(&r->fcgx) != 0) {
+		err_set(err, ERR_INVALID, "libfcgi refuses the request");
+		memfd = r->fcgx.ipcFd; /* -1: libfcgi has closed it */
+		FCGX_Free(&r->fcgx, 0);
+		free(r);
+		goto out;
+	}
+	r->fcgx.ipcFd = -1;
+	r->body = g->body;
+	r->id = g->request_id;
+	r->body_too_large = g->body_too_large;
+	r->body_refused = g->body_refused;
+	buf_init(&g->body, g->body_max);
+	*out = r;
+	result = 0;
+out:
+	fcgi_gather_fini(g);
+	return result;
+}
+
+void request_free(struct request *r)
+{
+	if (!r)
+		return;
+	FCGX_Free(&r->fcgx, 0);
+	buf_fini(&r->body);
+	free(r);
+}
+
+/* Some thirty are asked for per request: FCGX_GetParam, which calls strncmp for
+ * each of as many that there are, was a ninth of what opening a stream costs.
+ */
+const char *request_param(const struct request *r, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char **p = r->fcgx.envp; p && *p; p++) {
+		if ((*p)[0] == name[0] && strncmp(*p, name, n) == 0 &&
+		    (*p)[n] == '=')
+			return *p + n + 1;
+	}
+	return NULL;
+}
+
+struct span request_body(const struct request *r)
+{
+	return r->body.data ? buf_span(&r->body) : SPAN("");
+}
+
+uint16_t request_id(const struct request *r)
+{
+	return r->id;
+}
+
+bool request_body_too_large(const struct request *r)
+{
+	return r->body_too_large;
+}
+
+bool request_body_refused(const struct request *r)
+{
+	return r->body_refused;
+}
