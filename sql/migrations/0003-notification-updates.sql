@@ -6,29 +6,13 @@ BEGIN IMMEDIATE;
 CREATE TRIGGER IF NOT EXISTS notifications_before_update
 BEFORE UPDATE ON notifications
 BEGIN
+    INSERT INTO notification_values(user_id, title, priority, created_at,
+            updated_at, read_at, expires_at)
+        VALUES (NEW.user_id, NEW.title, NEW.priority, NEW.created_at,
+            NEW.updated_at, NEW.read_at, NEW.expires_at);
     SELECT CASE
         WHEN NEW.id IS NOT OLD.id
         THEN RAISE(ABORT, 'notifications.id: expected the id it has, as clients know it by that')
-        WHEN typeof(NEW.user_id) <> 'text' OR NEW.user_id = ''
-        THEN RAISE(ABORT, 'notifications.user_id: expected a user as text, or ''*'' for everyone')
-        WHEN NEW.title IS NULL
-        THEN RAISE(ABORT, 'notifications.title: expected a text')
-        WHEN NEW.priority IS NOT NULL
-            AND (typeof(NEW.priority) <> 'integer'
-                OR NEW.priority NOT BETWEEN 1 AND 5)
-        THEN RAISE(ABORT, 'notifications.priority: expected an integer from 1 to 5')
-        WHEN (typeof(NEW.created_at) <> 'integer' AND NEW.created_at IS NOT NULL)
-            OR NEW.created_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.created_at: expected Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.updated_at) <> 'integer' AND NEW.updated_at IS NOT NULL)
-            OR NEW.updated_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.updated_at: expected Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
-            OR NEW.read_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.read_at: expected NULL, 0 or Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.expires_at) <> 'integer' AND NEW.expires_at IS NOT NULL)
-            OR NEW.expires_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'notifications.expires_at: expected NULL or Unix milliseconds, an integer up to the year 9999')
         WHEN (NEW.dedupe_key IS NOT OLD.dedupe_key
                 OR NEW.user_id IS NOT OLD.user_id)
             AND EXISTS (SELECT 1 FROM notifications

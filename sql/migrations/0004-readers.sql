@@ -5,22 +5,35 @@ BEGIN IMMEDIATE;
 
 -- receipts --------------------------------------------------------------------
 
-CREATE TRIGGER IF NOT EXISTS receipts_before_insert
-BEFORE INSERT ON receipts
+-- A procedure: are these times that a receipt may have?
+CREATE VIEW IF NOT EXISTS receipt_values AS
+    SELECT NULL AS read_at, NULL AS deleted_at WHERE 0;
+
+CREATE TRIGGER IF NOT EXISTS receipt_values_insert
+INSTEAD OF INSERT ON receipt_values
 BEGIN
     SELECT CASE
-        WHEN typeof(NEW.user_id) <> 'text' OR NEW.user_id IN ('', '*')
-        THEN RAISE(ABORT, 'receipts.user_id: expected one user as text, not '''' or ''*''')
         WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
             OR NEW.read_at NOT BETWEEN 0 AND 253402300799999
         THEN RAISE(ABORT, 'receipts.read_at: expected NULL, 0 or Unix milliseconds, an integer up to the year 9999')
         WHEN (typeof(NEW.deleted_at) <> 'integer' AND NEW.deleted_at IS NOT NULL)
             OR NEW.deleted_at NOT BETWEEN 0 AND 253402300799999
         THEN RAISE(ABORT, 'receipts.deleted_at: expected NULL or Unix milliseconds, an integer up to the year 9999')
+    END;
+END;
+
+CREATE TRIGGER IF NOT EXISTS receipts_before_insert
+BEFORE INSERT ON receipts
+BEGIN
+    SELECT CASE
+        WHEN typeof(NEW.user_id) <> 'text' OR NEW.user_id IN ('', '*')
+        THEN RAISE(ABORT, 'receipts.user_id: expected one user as text, not '''' or ''*''')
         WHEN NOT EXISTS (SELECT 1 FROM notifications
             WHERE id = NEW.notification_id AND user_id = '*')
         THEN RAISE(ABORT, 'receipts.notification_id: expected the id of a broadcast that is there (a notification of user ''*'')')
     END;
+    INSERT INTO receipt_values(read_at, deleted_at)
+        VALUES (NEW.read_at, NEW.deleted_at);
     UPDATE scratch SET (id, user_id, read_at, deleted_at, event) =
         (SELECT notification_id, user_id, read_at, deleted_at,
             coalesce((SELECT max(id) FROM events), 0)
@@ -35,17 +48,11 @@ END;
 CREATE TRIGGER IF NOT EXISTS receipts_before_update
 BEFORE UPDATE ON receipts
 BEGIN
-    SELECT CASE
-        WHEN NEW.user_id IS NOT OLD.user_id
-            OR NEW.notification_id IS NOT OLD.notification_id
-        THEN RAISE(ABORT, 'receipts: expected the user_id and notification_id that it has; INSERT another one')
-        WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
-            OR NEW.read_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'receipts.read_at: expected NULL, 0 or Unix milliseconds, an integer up to the year 9999')
-        WHEN (typeof(NEW.deleted_at) <> 'integer' AND NEW.deleted_at IS NOT NULL)
-            OR NEW.deleted_at NOT BETWEEN 0 AND 253402300799999
-        THEN RAISE(ABORT, 'receipts.deleted_at: expected NULL or Unix milliseconds, an integer up to the year 9999')
-    END;
+    SELECT RAISE(ABORT, 'receipts: expected the user_id and notification_id that it has; INSERT another one')
+    WHERE NEW.user_id IS NOT OLD.user_id
+        OR NEW.notification_id IS NOT OLD.notification_id;
+    INSERT INTO receipt_values(read_at, deleted_at)
+        VALUES (NEW.read_at, NEW.deleted_at);
 END;
 
 -- A procedure: write the events of a receipt that was (read_at, deleted_at) and
@@ -147,23 +154,36 @@ END;
 
 -- read_marks ------------------------------------------------------------------
 
-CREATE TRIGGER IF NOT EXISTS read_marks_before_insert
-BEFORE INSERT ON read_marks
+-- A procedure: are these values that a read mark may have, which was at
+-- `was_through` before?
+CREATE VIEW IF NOT EXISTS read_mark_values AS
+    SELECT NULL AS read_through, NULL AS read_at, NULL AS was_through WHERE 0;
+
+CREATE TRIGGER IF NOT EXISTS read_mark_values_insert
+INSTEAD OF INSERT ON read_mark_values
 BEGIN
     SELECT CASE
-        WHEN typeof(NEW.user_id) <> 'text' OR NEW.user_id IN ('', '*')
-        THEN RAISE(ABORT, 'read_marks.user_id: expected one user as text, not '''' or ''*''')
         WHEN typeof(NEW.read_through) <> 'integer' OR NEW.read_through < 0
         THEN RAISE(ABORT, 'read_marks.read_through: expected the id of a notification, or 0')
-        WHEN NEW.read_through > max(
-            coalesce((SELECT max(id) FROM notifications), 0),
-            coalesce((SELECT seq FROM sqlite_sequence
-                WHERE name = 'notifications'), 0))
+        WHEN NEW.read_through > NEW.was_through
+            AND NEW.read_through > max(
+                coalesce((SELECT max(id) FROM notifications), 0),
+                coalesce((SELECT seq FROM sqlite_sequence
+                    WHERE name = 'notifications'), 0))
         THEN RAISE(ABORT, 'read_marks.read_through: expected an id up to that of the last notification')
         WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
             OR NEW.read_at NOT BETWEEN 1 AND 253402300799999
         THEN RAISE(ABORT, 'read_marks.read_at: expected Unix milliseconds, an integer up to the year 9999')
     END;
+END;
+
+CREATE TRIGGER IF NOT EXISTS read_marks_before_insert
+BEFORE INSERT ON read_marks
+BEGIN
+    SELECT RAISE(ABORT, 'read_marks.user_id: expected one user as text, not '''' or ''*''')
+    WHERE typeof(NEW.user_id) <> 'text' OR NEW.user_id IN ('', '*');
+    INSERT INTO read_mark_values(read_through, read_at, was_through)
+        VALUES (NEW.read_through, NEW.read_at, 0);
 
     -- It only rises: a lower one is dropped without an error, as is the same
     -- one where there is nothing to mark.
@@ -187,23 +207,11 @@ END;
 CREATE TRIGGER IF NOT EXISTS read_marks_before_update
 BEFORE UPDATE ON read_marks
 BEGIN
-    SELECT CASE
-        WHEN NEW.user_id IS NOT OLD.user_id
-        THEN RAISE(ABORT, 'read_marks.user_id: expected the user that it has; INSERT another one')
-        WHEN typeof(NEW.read_through) <> 'integer' OR NEW.read_through < 0
-        THEN RAISE(ABORT, 'read_marks.read_through: expected the id of a notification, or 0')
-        WHEN NEW.read_through > OLD.read_through
-            AND NEW.read_through > max(
-                coalesce((SELECT max(id) FROM notifications), 0),
-                coalesce((SELECT seq FROM sqlite_sequence
-                    WHERE name = 'notifications'), 0))
-        THEN RAISE(ABORT, 'read_marks.read_through: expected an id up to that of the last notification')
-        WHEN (typeof(NEW.read_at) <> 'integer' AND NEW.read_at IS NOT NULL)
-            OR NEW.read_at NOT BETWEEN 1 AND 253402300799999
-        THEN RAISE(ABORT, 'read_marks.read_at: expected Unix milliseconds, an integer up to the year 9999')
-        WHEN NEW.read_through < OLD.read_through
-        THEN RAISE(IGNORE)
-    END;
+    SELECT RAISE(ABORT, 'read_marks.user_id: expected the user that it has; INSERT another one')
+    WHERE NEW.user_id IS NOT OLD.user_id;
+    INSERT INTO read_mark_values(read_through, read_at, was_through)
+        VALUES (NEW.read_through, NEW.read_at, OLD.read_through);
+    SELECT RAISE(IGNORE) WHERE NEW.read_through < OLD.read_through;
 END;
 
 -- A procedure: write the event of this user's watermark; what was made unread

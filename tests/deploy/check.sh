@@ -28,8 +28,8 @@ curl -sN --cookie "belfry_session=$session" \
 	http://localhost/api/notifications/stream >/stream &
 wait_for()
 {
-	for _ in $(seq 600); do
-		! grep -q "$1" /stream || return 0
+	for _ in $(seq 2400); do
+		! grep -qs "$1" /stream || return 0
 		sleep 0.05
 	done
 	echo "not in the stream: $1"
@@ -44,7 +44,9 @@ bash /second
 wait_for '"reason":"rewritten"'
 [ "$(sqlite3 $db "SELECT group_concat(title) FROM notifications WHERE user_id = 'alice'")" = 'It works' ]
 [ "$(sqlite3 $db "SELECT value FROM meta WHERE key = 'epoch'")" != "$epoch" ]
-curl -sN --max-time 3 --cookie "belfry_session=$session" \
-	"http://localhost/api/notifications/stream?lastEventId=$cursor" >/stream || true
+rm /stream # the one before has had a reset too
+curl -sN --cookie "belfry_session=$session" \
+	"http://localhost/api/notifications/stream?lastEventId=$cursor" >/stream &
 wait_for 'event: reset'
+kill $! || true
 belfry doctor --db $db

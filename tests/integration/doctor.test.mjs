@@ -194,6 +194,26 @@ describe('belfry doctor', () => {
 		await finds('schema', { result: 'warn', detail: /theirs \(not Belfry's\)/ }, made);
 	});
 
+	// As in a database that an older state of the program has made.
+	test('many triggers that are changed: the commands mend them all', async () => {
+		const made = await database();
+		const rows = await sqliteRows(
+			made.db,
+			"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name;",
+		);
+		assert.ok(rows.length > 20, `${rows.length} triggers`);
+		await sqlite(
+			made.db,
+			rows.map(({ name, sql }) => `DROP TRIGGER ${name};\n${sql.replace(/END$/, '-- older\nEND')};`).join('\n'),
+		);
+		const { changes } = (await doctor(['--db', made.db])).checks.schema;
+		for (const command of changes) {
+			const done = await run('sh', ['-c', command.replace(/^belfry /, `${BINARY} `)]);
+			assert.equal(done.code, 0, `${command}: ${done.stderr}`);
+		}
+		assert.equal((await doctor(['--db', made.db])).checks.schema.result, 'ok');
+	});
+
 	test('a clock that went back', async () => {
 		const made = await database();
 		await sqlite(

@@ -59,6 +59,7 @@ describe("the host application's own sessions", () => {
 	test('end their streams within a heartbeat, silent or busy', async () => {
 		const silent = await server.openStream(cookie('t-alice'));
 		const busy = await server.openStream(cookie('t-bob'));
+		const stays = await server.openStream(cookie('t-carol'));
 		const db = server.writer();
 		await db.exec(insert('bob', 'before'));
 		await busy.until(action('created'));
@@ -72,6 +73,8 @@ describe("the host application's own sessions", () => {
 			(e) => e.event === 'heartbeat' && e.data.timestamp > from,
 		);
 		assert.ok(beats.length <= 2, `${beats.length} heartbeats later`);
+		assert.equal(stays.ended, false);
+		stays.close();
 	});
 
 	// Nobody writes to their table then: only the clock tells.  A ticket's stream

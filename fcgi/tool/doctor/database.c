@@ -29,7 +29,7 @@
 #define SKEW_MS	      INT64_C(1000)
 #define BEFORE_BELFRY INT64_C(1700000000000) /* November 2023 */
 #define CHANGED	      "changed"
-#define NAMES_BYTES   256
+#define NAMES_BYTES   3072
 
 /* ---- schema ---- */
 
@@ -39,22 +39,32 @@ struct schema_diff {
 	unsigned count;
 };
 
+/* Adds a piece if all of it fits: half a statement is none. */
+static void append(char out[static NAMES_BYTES], const char *piece)
+{
+	size_t used = strlen(out);
+
+	if (used + strlen(piece) < NAMES_BYTES)
+		strcpy(out + used, piece);
+}
+
 static void note(struct schema_diff *diff, struct db_stmt *row,
 		 const char *what)
 {
-	size_t used = strlen(diff->names);
 	struct span type = db_text(row, 0), name = db_text(row, 1);
+	char piece[NAMES_BYTES];
 
 	diff->count++;
 	/* CREATE … IF NOT EXISTS would leave it as it is. */
-	if (strcmp(what, CHANGED) == 0)
-		snprintf(diff->drops + strlen(diff->drops),
-			 sizeof(diff->drops) - strlen(diff->drops),
-			 "DROP %.*s %.*s; ", (int)type.len, type.data,
-			 (int)name.len, name.data);
-	snprintf(diff->names + used, sizeof(diff->names) - used,
-		 "%s%.*s %.*s (%s)", used ? ", " : "", (int)type.len, type.data,
+	if (strcmp(what, CHANGED) == 0) {
+		snprintf(piece, sizeof(piece), "DROP %.*s %.*s; ",
+			 (int)type.len, type.data, (int)name.len, name.data);
+		append(diff->drops, piece);
+	}
+	snprintf(piece, sizeof(piece), "%s%.*s %.*s (%s)",
+		 *diff->names ? ", " : "", (int)type.len, type.data,
 		 (int)name.len, name.data, what);
+	append(diff->names, piece);
 }
 
 /* Objects of `from` that `in` has not, or has with another text. */

@@ -8,7 +8,7 @@
 #include "lib/json.h"
 #include "tool/doctor/internal.h"
 
-#define LINE_BYTES     1024
+#define LINE_BYTES     4096
 #define JSON_MAX_BYTES (16u * LINE_BYTES)
 
 /* One object of the names and values that follow, up to a NULL. */

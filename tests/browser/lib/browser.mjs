@@ -24,6 +24,13 @@ const CHROMIUM_FLAGS = [
 	'--disable-sync',
 ];
 
+// A page or context of either driver, whose own patience is 30 seconds.
+export async function patient(opening) {
+	const opened = await opening;
+	opened.setDefaultTimeout(HANG_MS);
+	return opened;
+}
+
 // { context(options): a browser context of its own, close() }. The profile is
 // an empty folder that goes with it.
 export async function openChromium() {
@@ -35,8 +42,8 @@ export async function openChromium() {
 	return {
 		name: 'chromium',
 		browser,
-		context: (options) => browser.newContext(options),
-		newPage: () => browser.newPage(),
+		context: (options) => patient(browser.newContext(options)),
+		newPage: () => patient(browser.newPage()),
 		close: () => browser.close(),
 	};
 }
@@ -67,7 +74,7 @@ export async function openFirefox() {
 	return {
 		name: 'firefox',
 		browser,
-		newPage: () => browser.newPage(),
+		newPage: () => patient(browser.newPage()),
 		close: async () => {
 			await browser.close();
 			fs.rmSync(profile, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import path from 'node:path';
 
 import { poll, ROOT, startServer } from '../../integration/lib/harness.mjs';
 import {
-	openChromium, openFirefox, openPlainChromium,
+	openChromium, openFirefox, openPlainChromium, patient,
 } from './browser.mjs';
 import { Proxy } from './proxy.mjs';
 
@@ -52,7 +52,7 @@ export async function openBoth({ plain = false } = {}) {
 				: browser.createBrowserContext(options));
 			return {
 				name,
-				newPage: () => context.newPage(),
+				newPage: () => patient(context.newPage()),
 				close: () => context.close(),
 			};
 		},

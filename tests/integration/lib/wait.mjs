@@ -47,7 +47,7 @@ export async function poll(what, check, describe = () => '') {
 	for (;;) {
 		const value = await check();
 		if (value) return value;
-		if (Date.now() > deadline) 
+		if (Date.now() > deadline)
 			throw new Error(`hung waiting for ${what}\n${describe()}`);
 		await new Promise((resolve) => setTimeout(resolve, 5));
 	}
