@@ -36,6 +36,7 @@
 struct schema_diff {
 	char names[NAMES_BYTES]; /* of the first ones */
 	char drops[NAMES_BYTES]; /* statements for the first that are changed */
+	char table[NAMES_BYTES]; /* one that is changed: it has people's rows */
 	unsigned count;
 };
 
@@ -55,8 +56,12 @@ static void note(struct schema_diff *diff, struct db_stmt *row,
 	char piece[NAMES_BYTES];
 
 	diff->count++;
-	/* CREATE … IF NOT EXISTS would leave it as it is. */
-	if (strcmp(what, CHANGED) == 0) {
+	/* CREATE … IF NOT EXISTS would leave it as it is.  Only what holds no
+	 * rows may be dropped to be made again. */
+	if (strcmp(what, CHANGED) == 0 && span_equal_text(type, "table")) {
+		snprintf(diff->table, sizeof(diff->table), "%.*s",
+			 (int)name.len, name.data);
+	} else if (strcmp(what, CHANGED) == 0) {
 		snprintf(piece, sizeof(piece), "DROP %.*s %.*s; ",
 			 (int)type.len, type.data, (int)name.len, name.data);
 		append(diff->drops, piece);
@@ -100,7 +105,7 @@ static void check_schema(struct doctor *d, struct db *db)
 {
 	const struct db_options in_memory = {.path = ":memory:",
 					     .create = true};
-	struct schema_diff wrong = {"", "", 0}, foreign = {"", "", 0};
+	struct schema_diff wrong = {.count = 0}, foreign = {.count = 0};
 	struct err err = {ERR_OK, ""};
 	struct db *model = NULL;
 
@@ -117,6 +122,13 @@ static void check_schema(struct doctor *d, struct db *db)
 			doctor_change(d, NULL, "sqlite3 %s \"%s\"",
 				      d->real_path, wrong.drops);
 		doctor_change(d, NULL, "belfry init --db %s", d->real_path);
+		/* To make it again would lose what is in it. */
+		if (*wrong.table)
+			doctor_change(d, NULL,
+				      "sqlite3 %s \".schema %s\"  (compare it "
+				      "with that of a new database; drop "
+				      "nothing)",
+				      d->real_path, wrong.table);
 	} else if (foreign.count) {
 		doctor_say(d, DOCTOR_WARN, "schema",
 			   "version %d; more triggers than Belfry's: %s",
