@@ -68,7 +68,7 @@ WERROR ?= $(if $(filter true,$(CI)),-Werror)
 CPPFLAGS ?=
 LDFLAGS ?= -Wl,-z,relro,-z,now
 
-PACKAGES := fcgi sqlite3 json-c nettle
+PACKAGES := fcgi sqlite3 nettle
 PACKAGE_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 LDLIBS ?= $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 

@@ -33,7 +33,7 @@ static int is_listening(int fd)
 static int load_config(struct config **config, enum config_host host,
 		       struct err *err)
 {
-	if (config_load_for(config, NULL, host, err) < 0)
+	if (config_load(config, NULL, host, err) < 0)
 		return -1;
 	log_init((*config)->log_level, (*config)->log_target);
 	return config_check_database(*config, getenv("DOCUMENT_ROOT"), err);

@@ -45,11 +45,11 @@ static int parse_read_all(const struct api_call *call, int64_t *through,
 
 	if (api_body(call, true, &body, err) < 0)
 		return -1;
-	if (body && json_type(body) != JSON_OBJECT)
+	if (json_type(body) != JSON_OBJECT && json_type(body) != JSON_NULL)
 		result = err_set(err, ERR_INVALID,
 				 "the body is %s, expected an object",
 				 json_type_name(json_type(body)));
-	else if (body)
+	else
 		result = json_each(body, take_through, &r);
 	json_free(body);
 	if (result != 0)

@@ -1,15 +1,16 @@
 /*
- * config: the file, then the environment, over the defaults; the last one wins.
+ * The defaults first, then the file, then the environment; the last one wins.
  *
- * The file is read by ourselves.  libinih was tried: as Debian builds it, a
- * line ends after 200 bytes and a value at the first " ;", neither of which can
- * be told otherwise at run time, and a session_query has every right to both.
+ * The file is read by ourselves.  libinih was tried.  As Debian builds it, a
+ * line ends after 200 bytes, and a value ends at the first " ;".  Neither can
+ * be changed at run time, and a session_query may need both.
  */
 #include "config/config.h"
 
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,62 +33,67 @@ static const char *const not_keys[] = {
 };
 static const char tests_start[] = CONFIG_VARIABLE_START "TEST_";
 
-/* The file while it is read. */
+/* The file or (file NULL, line 0) the environment while it is read. */
 struct source {
 	const char *file;
 	int line;
 	int given[CONFIG_KEYS]; /* the line that gave this key, or 0 */
 };
 
-/* ---- what is wrong ---- */
+static int refuse(const struct source *source, struct err *err,
+		  const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* "FILE:LINE: " for a file, nothing for the environment (NULL). */
-static void put_place(struct buf *b, const struct source *source)
+static int refuse(const struct source *source, struct err *err,
+		  const char *format, ...)
 {
-	if (source)
-		buf_printf(b, "%s:%d: ", source->file, source->line);
-}
+	char text[ERR_MESSAGE_BYTES];
+	va_list args;
 
-static int refuse(struct buf *message, struct err *err)
-{
-	struct span s = buf_span(message);
-
-	err_set(err, ERR_CONFIG, "%.*s", (int)s.len, s.data);
-	buf_fini(message);
-	return -1;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!source->file)
+		return err_set(err, ERR_CONFIG, "%s", text);
+	return err_set(err, ERR_CONFIG, "%s:%d: %s", source->file, source->line,
+		       text);
 }
 
 static int unknown_key(const struct source *source, const char *name,
 		       struct err *err)
 {
-	const struct config_key *nearest;
+	const char *where = source->file ? "" : " in the environment";
 	char meant[CONFIG_NAME_BYTES], found[LOG_TEXT_BYTES];
-	struct buf message;
+	const struct config_key *nearest =
+	    config_key_nearest(name, !source->file);
 
-	buf_init(&message, ERR_MESSAGE_BYTES);
-	put_place(&message, source);
-	buf_printf(&message, "unknown key %s%s", log_text(found, span_of(name)),
-		   source ? "" : " in the environment");
-	nearest = config_key_nearest(name, !source);
-	if (nearest) {
-		config_key_name(nearest, !source, meant);
-		buf_printf(&message, " (did you mean %s?)", meant);
-	}
-	return refuse(&message, err);
+	log_text(found, span_of(name));
+	if (!nearest)
+		return refuse(source, err, "unknown key %s%s", found, where);
+	config_key_name(nearest, !source->file, meant);
+	return refuse(source, err, "unknown key %s%s (did you mean %s?)", found,
+		      where, meant);
 }
 
-static int bad_value(const struct source *source, const struct config_key *key,
-		     const char *value, struct err *err)
+static int set(struct config *c, struct source *source, const char *name,
+	       const char *value, struct err *err)
 {
-	char name[CONFIG_NAME_BYTES], found[LOG_TEXT_BYTES];
-	struct buf message;
+	const struct config_key *key = config_key_find(name, !source->file);
+	char found[LOG_TEXT_BYTES];
+	int *given;
 
-	buf_init(&message, ERR_MESSAGE_BYTES);
-	put_place(&message, source);
-	config_key_name(key, !source, name);
-	buf_printf(&message, "%s: expected %s, found %s", name,
-		   config_key_expected(key), log_text(found, span_of(value)));
-	return refuse(&message, err);
+	if (!key)
+		return unknown_key(source, name, err);
+	given = &source->given[key - config_keys];
+	if (*given)
+		return refuse(source, err,
+			      "%s: expected once, found in line %d already",
+			      name, *given);
+	*given = source->line;
+	if (config_key_set(key, c, source->file, value) < 0)
+		return refuse(source, err, "%s: expected %s, found %s", name,
+			      key->expected, log_text(found, span_of(value)));
+	return 0;
 }
 
 /* ---- the file ---- */
@@ -111,31 +117,14 @@ static int parse_line(struct config *c, struct source *source, char *line,
 {
 	char *name = trim(line), *value = strchr(name, '=');
 	char found[LOG_TEXT_BYTES];
-	const struct config_key *key;
-	int *given;
 
 	if (!*name || *name == '#')
 		return 0;
 	if (!value)
-		return err_set(
-		    err, ERR_CONFIG, "%s:%d: expected key = value, found %s",
-		    source->file, source->line, log_text(found, span_of(name)));
+		return refuse(source, err, "expected key = value, found %s",
+			      log_text(found, span_of(name)));
 	*value = '\0';
-	value = trim(value + 1);
-	name = trim(name);
-	key = config_key_find(name, false);
-	if (!key)
-		return unknown_key(source, name, err);
-	given = &source->given[config_key_index(key)];
-	if (*given)
-		return err_set(err, ERR_CONFIG,
-			       "%s:%d: %s: expected once, found in line %d "
-			       "already",
-			       source->file, source->line, name, *given);
-	*given = source->line;
-	if (config_key_set(key, c, source->file, value) < 0)
-		return bad_value(source, key, value, err);
-	return 0;
+	return set(c, source, trim(name), trim(value + 1), err);
 }
 
 /* The text is NUL-terminated, and is written to. */
@@ -154,9 +143,8 @@ static int parse_text(struct config *c, const char *file, char *text,
 		*stop = '\0';
 		source.line++;
 		if (strlen(text) != (size_t)(stop - text))
-			return err_set(err, ERR_CONFIG,
-				       "%s:%d: expected text, found a NUL byte",
-				       file, source.line);
+			return refuse(&source, err,
+				      "expected text, found a NUL byte");
 		if (parse_line(c, &source, text, err) < 0)
 			return -1;
 	}
@@ -205,27 +193,19 @@ static bool is_key_variable(const char *name)
 	return true;
 }
 
-static int parse_variable(struct config *c, const char *variable,
-			  struct err *err)
+static int parse_environment(struct config *c, struct err *err)
 {
-	const char *value = strchr(variable, '=');
-	const struct config_key *key;
-	char *name;
+	struct source source = {.file = NULL};
 	int result = 0;
 
-	if (!value)
-		return 0;
-	name = span_dup((struct span){variable, (size_t)(value - variable)});
-	value++;
-	if (!is_key_variable(name))
-		goto out;
-	key = config_key_find(name, true);
-	if (!key)
-		result = unknown_key(NULL, name, err);
-	else if (config_key_set(key, c, NULL, value) < 0)
-		result = bad_value(NULL, key, value, err);
-out:
-	free(name);
+	for (char **v = environ; v && *v && result == 0; v++) {
+		size_t length = strcspn(*v, "=");
+		char *name = span_dup((struct span){*v, length});
+
+		if ((*v)[length] && is_key_variable(name))
+			result = set(c, &source, name, *v + length + 1, err);
+		free(name);
+	}
 	return result;
 }
 
@@ -257,13 +237,8 @@ static int check_sessions(const struct config *c, struct err *err)
 	return 0;
 }
 
-int config_load(struct config **out, const char *file, struct err *err)
-{
-	return config_load_for(out, file, CONFIG_HOST_ANY, err);
-}
-
-int config_load_for(struct config **out, const char *file,
-		    enum config_host host, struct err *err)
+int config_load(struct config **out, const char *file, enum config_host host,
+		struct err *err)
 {
 	struct config *c = config_keys_defaults();
 
@@ -278,10 +253,7 @@ int config_load_for(struct config **out, const char *file,
 		if (parse_file(c, file, err) < 0)
 			goto fail;
 	}
-	for (char **variable = environ; variable && *variable; variable++)
-		if (parse_variable(c, *variable, err) < 0)
-			goto fail;
-	if (check_sessions(c, err) < 0)
+	if (parse_environment(c, err) < 0 || check_sessions(c, err) < 0)
 		goto fail;
 	if (host == CONFIG_HOST_MOD_FCGID && c->stream_mode == STREAM_MODE_AUTO)
 		c->stream_mode = STREAM_MODE_POLL;
@@ -302,16 +274,12 @@ void config_free(struct config *c)
 
 void config_print(const struct config *c, struct buf *out)
 {
-	char name[CONFIG_NAME_BYTES];
-	size_t start;
-
 	for (size_t i = 0; i < CONFIG_KEYS; i++) {
-		const struct config_key *key = config_key_at(i);
+		size_t start;
 
-		config_key_name(key, false, name);
-		buf_printf(out, "%s = ", name);
+		buf_printf(out, "%s = ", config_keys[i].name);
 		start = out->len;
-		config_key_put(key, c, out);
+		config_key_put(&config_keys[i], c, out);
 		if (out->len == start && start)
 			buf_truncate(out, start - 1); /* "key =": not set */
 		buf_putc(out, '\n');

@@ -1,9 +1,11 @@
 /*
- * config: one immutable configuration, from belfry.conf and BELFRY_<KEY> in
- * the environment (which wins).  belfry.conf.example tells of every key.
+ * config: the configuration, from belfry.conf and from BELFRY_<KEY> in the
+ * environment.  The environment wins.  belfry.conf.example explains every key.
  *
- * A path in the file that is not absolute is taken from the file's folder, one
- * in the environment from the working directory.
+ * A relative path in the file starts at the file's folder; a relative path in
+ * the environment starts at the working directory.
+ *
+ * Never changed once it is loaded: any thread may read it.
  */
 #ifndef BELFRY_CONFIG_H
 #define BELFRY_CONFIG_H
@@ -17,11 +19,12 @@ struct buf;
 struct err;
 
 #define CONFIG_STREAMS_MAX 32768 /* the highest max_streams */
+#define CONFIG_RATES	   4
 
 enum stream_mode { STREAM_MODE_AUTO, STREAM_MODE_STREAM, STREAM_MODE_POLL };
 enum cookie_format { COOKIE_FORMAT_RAW, COOKIE_FORMAT_SIGNED };
 
-/* Where we run.  Under the last two a process has one request at a time. */
+/* What starts us.  Under the last two a process has one request at a time. */
 enum config_host { CONFIG_HOST_ANY, CONFIG_HOST_MOD_FCGID, CONFIG_HOST_CGI };
 
 struct rate {
@@ -55,7 +58,13 @@ struct config {
 	char **cors_origins; /* NULL-terminated, exact */
 	bool rate_limit;
 	unsigned rate_limit_address; /* times those of a user; 0: none */
-	struct rate rate_connect, rate_read, rate_write, rate_publish;
+	union {
+		struct {
+			struct rate rate_connect, rate_read, rate_write,
+			    rate_publish;
+		};
+		struct rate rates[CONFIG_RATES]; /* the same ones */
+	};
 	struct keep retain; /* events */
 	/* Notifications; of the first two, for each user. */
 	struct keep retain_read, retain_unread, retain_broadcast;
@@ -64,19 +73,20 @@ struct config {
 	bool sandbox;
 };
 
-/* Reads file (may be NULL: $BELFRY_CONFIG, else only the environment).
- * ERR_CONFIG: "FILE:LINE: unknown key "x" (…)" or "… expected …". */
-int config_load(struct config **out, const char *file, struct err *err);
-/* The same with what is otherwise there: mod_fcgid kills who streams for longer
- * than 300 s and holds answers back, unless it is told not to, and that comes
- * with an explicit stream_mode. */
-int config_load_for(struct config **out, const char *file,
-		    enum config_host host, struct err *err);
+/* Reads file (NULL: $BELFRY_CONFIG; without that, only the environment).
+ * ERR_CONFIG: "FILE:LINE: unknown key "x" (…)" or "… expected …".
+ *
+ * For CONFIG_HOST_MOD_FCGID two defaults differ, as mod_fcgid kills a process
+ * that streams for longer than 300 s, and holds answers back unless it is told
+ * not to: stream_lifetime is 240 s, and stream_mode is poll unless the
+ * configuration says stream.  The caller frees with config_free. */
+int config_load(struct config **out, const char *file, enum config_host host,
+		struct err *err);
 void config_free(struct config *c); /* NULL is fine */
 /* One "key = value" line for every key, in the documented order. */
 void config_print(const struct config *c, struct buf *out);
-/* For the responder: database set, and not inside DOCUMENT_ROOT (may be NULL);
- * realpath of both is compared. */
+/* For the responder: is the database set, and outside of DOCUMENT_ROOT (may be
+ * NULL)?  realpath of both is compared.  ERR_CONFIG if not. */
 int config_check_database(const struct config *c, const char *document_root,
 			  struct err *err);
 

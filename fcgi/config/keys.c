@@ -1,13 +1,12 @@
 /*
- * keys: one table; everything else walks it.
+ * One table; everything else walks it.
  *
- * A default is written as a person would write it and goes through the same
- * parser, so that none can be of a form that would be refused.
+ * A default is written as a person would write it, and goes through the same
+ * parser.  So no default can have a form that the parser refuses.
  */
 #include "config/keys.h"
 
 #include <libgen.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +16,6 @@
 #include "config/value.h"
 #include "lib/buf.h"
 #include "lib/mem.h"
-
-enum kind {
-	KIND_TEXT,     /* char *; NULL when empty */
-	KIND_PATH,     /* the same, relative to the file that says it */
-	KIND_DURATION, /* int64_t, milliseconds */
-	KIND_COUNT,    /* int64_t */
-	KIND_UNSIGNED, /* unsigned */
-	KIND_WORD,     /* an enum: index into words */
-	KIND_SWITCH,   /* bool: words[0] is false */
-	KIND_RATES,    /* rate_limit and rate_* */
-	KIND_ORIGINS   /* char **, NULL-terminated */
-};
-
-struct config_key {
-	const char *name;
-	const char *fallback; /* NULL: none, and an empty value unsets */
-	enum kind kind;
-	size_t offset;
-	const char *expected;
-	int64_t min, max;
-	const char *const *words;
-	bool (*valid)(const char *text);
-};
 
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const synchronous[] = {"NORMAL", "FULL", NULL};
@@ -53,8 +29,6 @@ static const char *const log_targets[] = {"stderr", "syslog", NULL};
 #define MS_PER_YEAR    (INT64_C(365) * 24 * MS_PER_HOUR)
 #define AT(field)      offsetof(struct config, field)
 #define SECOND_TO_HOUR "a duration from 1s to 1h, such as 30s"
-#define ONE_TO_MILLION "a number from 1 to 1000000"
-#define ON_OR_OFF      "on or off"
 #define ROWS_MAX       INT64_C(1000000000000)
 /* Notifications of one kind: by default they stay for ever. */
 #define KEEP(kind, field)                                                      \
@@ -63,90 +37,70 @@ static const char *const log_targets[] = {"stderr", "syslog", NULL};
 	 KIND_DURATION,                                                        \
 	 AT(field.age_ms),                                                     \
 	 "0 (no limit) or a duration of at least 1s, such as 90d",             \
-	 1000,                                                                 \
-	 100 * MS_PER_YEAR,                                                    \
-	 NULL,                                                                 \
-	 NULL},                                                                \
+	 .min = 1000,                                                          \
+	 .max = 100 * MS_PER_YEAR},                                            \
 	{                                                                      \
 		"retention_" kind "_rows", "0", KIND_COUNT, AT(field.rows),    \
-		    "0 (no limit) or a number", 0, ROWS_MAX, NULL, NULL        \
+		    "0 (no limit) or a number", .max = ROWS_MAX                \
 	}
 
 /* clang-format off */
-static const struct config_key keys[] = {
-	{"database", NULL, KIND_PATH, AT(database), "a path",
-	 0, 0, NULL, NULL},
+const struct config_key config_keys[CONFIG_KEYS] = {
+	{"database", NULL, KIND_PATH, AT(database), .expected = "a path"},
 	{"base_path", "/api/notifications", KIND_TEXT, AT(base_path),
 	 "a path that starts with / and does not end with one",
-	 0, 0, NULL, config_valid_base_path},
+	 .valid = config_valid_base_path},
 	{"heartbeat", "30s", KIND_DURATION, AT(heartbeat_ms), SECOND_TO_HOUR,
-	 1000, MS_PER_HOUR, NULL, NULL},
+	 .min = 1000, .max = MS_PER_HOUR},
 	{"retry", "3s", KIND_DURATION, AT(retry_ms), SECOND_TO_HOUR,
-	 1000, MS_PER_HOUR, NULL, NULL},
+	 .min = 1000, .max = MS_PER_HOUR},
 	{"stream_lifetime", "0", KIND_DURATION, AT(stream_lifetime_ms),
 	 "0 (no limit) or a duration of at least 1s, such as 240s",
-	 1000, MS_PER_YEAR, NULL, NULL},
+	 .min = 1000, .max = MS_PER_YEAR},
 	{"stream_mode", "auto", KIND_WORD, AT(stream_mode),
-	 "auto, stream or poll", 0, 0, stream_modes, NULL},
+	 "auto, stream or poll", .words = stream_modes},
 	{"max_streams", "10000", KIND_UNSIGNED, AT(max_streams),
-	 "a number from 1 to 32768", 1, CONFIG_STREAMS_MAX, NULL, NULL},
+	 "a number from 1 to 32768", .min = 1, .max = CONFIG_STREAMS_MAX},
 	{"max_streams_per_user", "16", KIND_UNSIGNED, AT(max_streams_per_user),
-	 ONE_TO_MILLION, 1, 1000000, NULL, NULL},
+	 "a number from 1 to 1000000", .min = 1, .max = 1000000},
 	{"workers", "4", KIND_UNSIGNED, AT(workers), "a number from 1 to 64",
-	 1, 64, NULL, NULL},
+	 .min = 1, .max = 64},
 	{"synchronous", "NORMAL", KIND_SWITCH, AT(synchronous_full),
-	 "NORMAL or FULL", 0, 0, synchronous, NULL},
+	 "NORMAL or FULL", .words = synchronous},
 	{"session_cookie", NULL, KIND_TEXT, AT(session_cookie),
-	 "the name of a cookie", 0, 0, NULL, config_valid_cookie_name},
+	 "the name of a cookie", .valid = config_valid_cookie_name},
 	{"session_cookie_format", "raw", KIND_WORD, AT(session_cookie_format),
-	 "raw or signed", 0, 0, cookie_formats, NULL},
+	 "raw or signed", .words = cookie_formats},
 	{"session_query", NULL, KIND_TEXT, AT(session_query),
-	 "a SELECT with :token in it", 0, 0, NULL, config_valid_session_query},
-	{"session_database", NULL, KIND_PATH, AT(session_database), "a path",
-	 0, 0, NULL, NULL},
-	{"remote_user", "off", KIND_SWITCH, AT(remote_user), ON_OR_OFF,
-	 0, 0, off_on, NULL},
+	 "a SELECT with :token in it", .valid = config_valid_session_query},
+	{"session_database", NULL, KIND_PATH, AT(session_database),
+	 .expected = "a path"},
+	{"remote_user", "off", KIND_SWITCH, AT(remote_user), "on or off",
+	 .words = off_on},
 	{"cors_origins", NULL, KIND_ORIGINS, AT(cors_origins),
-	 "a list of scheme://host or scheme://host:port (lower case, no path, "
-	 "not the scheme's own port, never *)", 0, 0, NULL, NULL},
-	{"rate_limit", "on", KIND_RATES, 0,
-	 "on, off, or connect=N/s,read=N/s,write=N/s,publish=N/s (with a burst:"
-	 " N/s:B)", 0, 0, NULL, NULL},
+	 .expected = "a list of scheme://host or scheme://host:port (lower "
+		     "case, no path, not the scheme's own port, never *)"},
+	{"rate_limit", "on", KIND_RATES, AT(rates),
+	 .expected = "on, off, or connect=N/s,read=N/s,write=N/s,publish=N/s "
+		     "(with a burst: N/s:B)"},
 	{"rate_limit_address", "20", KIND_UNSIGNED, AT(rate_limit_address),
-	 "0 (no limit) or a number up to 100000", 0, 100000, NULL, NULL},
+	 "0 (no limit) or a number up to 100000", .max = 100000},
 	{"retention_age", "30d", KIND_DURATION, AT(retain.age_ms),
 	 "a duration of at least 1s, such as 30d",
-	 1000, 100 * MS_PER_YEAR, NULL, NULL},
+	 .min = 1000, .max = 100 * MS_PER_YEAR},
 	{"retention_rows", "1000000", KIND_COUNT, AT(retain.rows),
-	 "a number of at least 1", 1, ROWS_MAX, NULL, NULL},
+	 "a number of at least 1", .min = 1, .max = ROWS_MAX},
 	KEEP("read", retain_read),
 	KEEP("unread", retain_unread),
 	KEEP("broadcast", retain_broadcast),
 	{"log_level", "info", KIND_WORD, AT(log_level),
-	 "error, warn, info or debug", 0, 0, log_levels, NULL},
+	 "error, warn, info or debug", .words = log_levels},
 	{"log_target", "stderr", KIND_WORD, AT(log_target),
-	 "stderr or syslog", 0, 0, log_targets, NULL},
-	{"sandbox", "on", KIND_SWITCH, AT(sandbox), ON_OR_OFF,
-	 0, 0, off_on, NULL},
+	 "stderr or syslog", .words = log_targets},
+	{"sandbox", "on", KIND_SWITCH, AT(sandbox), "on or off",
+	 .words = off_on},
 };
 /* clang-format on */
-_Static_assert(sizeof(keys) / sizeof(keys[0]) == CONFIG_KEYS,
-	       "CONFIG_KEYS counts the table");
-
-const struct config_key *config_key_at(size_t i)
-{
-	return &keys[i];
-}
-
-size_t config_key_index(const struct config_key *key)
-{
-	return (size_t)(key - keys);
-}
-
-const char *config_key_expected(const struct config_key *key)
-{
-	return key->expected;
-}
 
 /* ---- values in ---- */
 
@@ -192,32 +146,23 @@ static int set_text(const struct config_key *key, struct config *c,
 	return 0;
 }
 
-static int set_duration(const struct config_key *key, struct config *c,
-			const char *value)
+static int set_number(const struct config_key *key, struct config *c,
+		      const char *value)
 {
-	int64_t ms;
+	int64_t n;
+	int result = key->kind == KIND_DURATION
+			 ? config_parse_duration(value, &n)
+			 : config_parse_count(value, &n);
 
-	if (config_parse_duration(value, &ms) < 0 || ms > key->max)
+	if (result < 0 || n > key->max)
 		return -1;
-	/* 0 only where it is the default: "without end". */
-	if (ms < key->min && (ms != 0 || strcmp(key->fallback, "0") != 0))
-		return -1;
-	*(int64_t *)field_of(c, key) = ms;
-	return 0;
-}
-
-static int set_count(const struct config_key *key, struct config *c,
-		     const char *value)
-{
-	int64_t count;
-
-	if (config_parse_count(value, &count) < 0 || count < key->min ||
-	    count > key->max)
+	/* 0 below the minimum only where it is the default: "no limit". */
+	if (n < key->min && (n != 0 || strcmp(key->fallback, "0") != 0))
 		return -1;
 	if (key->kind == KIND_UNSIGNED)
-		*(unsigned *)field_of(c, key) = (unsigned)count;
+		*(unsigned *)field_of(c, key) = (unsigned)n;
 	else
-		*(int64_t *)field_of(c, key) = count;
+		*(int64_t *)field_of(c, key) = n;
 	return 0;
 }
 
@@ -237,18 +182,6 @@ static int set_word(const struct config_key *key, struct config *c,
 	return 0;
 }
 
-static int set_origins(const struct config_key *key, struct config *c,
-		       const char *value)
-{
-	char ***field = field_of(c, key), **list;
-
-	if (config_parse_origins(value, &list) < 0)
-		return -1;
-	config_free_list(*field);
-	*field = list;
-	return 0;
-}
-
 int config_key_set(const struct config_key *key, struct config *c,
 		   const char *file, const char *value)
 {
@@ -257,17 +190,16 @@ int config_key_set(const struct config_key *key, struct config *c,
 	case KIND_PATH:
 		return set_text(key, c, file, value);
 	case KIND_DURATION:
-		return set_duration(key, c, value);
 	case KIND_COUNT:
 	case KIND_UNSIGNED:
-		return set_count(key, c, value);
+		return set_number(key, c, value);
 	case KIND_WORD:
 	case KIND_SWITCH:
 		return set_word(key, c, value);
 	case KIND_RATES:
 		return config_parse_rates(value, c);
 	case KIND_ORIGINS:
-		return set_origins(key, c, value);
+		return config_parse_origins(value, field_of(c, key));
 	}
 	return -1;
 }
@@ -277,8 +209,9 @@ struct config *config_keys_defaults(void)
 	struct config *c = mem_new(sizeof(*c));
 
 	for (size_t i = 0; i < CONFIG_KEYS; i++)
-		if (keys[i].fallback &&
-		    config_key_set(&keys[i], c, NULL, keys[i].fallback) < 0)
+		if (config_keys[i].fallback &&
+		    config_key_set(&config_keys[i], c, NULL,
+				   config_keys[i].fallback) < 0)
 			abort(); /* the table contradicts itself */
 	return c;
 }
@@ -286,8 +219,9 @@ struct config *config_keys_defaults(void)
 void config_keys_free(struct config *c)
 {
 	for (size_t i = 0; i < CONFIG_KEYS; i++)
-		if (keys[i].kind == KIND_TEXT || keys[i].kind == KIND_PATH)
-			free(*(char **)field_of(c, &keys[i]));
+		if (config_keys[i].kind == KIND_TEXT ||
+		    config_keys[i].kind == KIND_PATH)
+			free(*(char **)field_of(c, &config_keys[i]));
 	config_free_list(c->cors_origins);
 	free(c);
 }
@@ -349,9 +283,9 @@ const struct config_key *config_key_find(const char *name, bool variable)
 	char known[CONFIG_NAME_BYTES];
 
 	for (size_t i = 0; i < CONFIG_KEYS; i++) {
-		config_key_name(&keys[i], variable, known);
+		config_key_name(&config_keys[i], variable, known);
 		if (strcmp(known, name) == 0)
-			return &keys[i];
+			return &config_keys[i];
 	}
 	return NULL;
 }
@@ -392,11 +326,11 @@ const struct config_key *config_key_nearest(const char *name, bool variable)
 	for (size_t i = 0; i < CONFIG_KEYS; i++) {
 		size_t far;
 
-		config_key_name(&keys[i], variable, known);
+		config_key_name(&config_keys[i], variable, known);
 		far = distance(name, known);
 		if (far < best) {
 			best = far;
-			nearest = &keys[i];
+			nearest = &config_keys[i];
 		}
 	}
 	return nearest;

@@ -1,28 +1,50 @@
 /*
- * keys: which keys a configuration has, how each is spelled, and how its
- * value gets in and out.  Only config.c and its tests use this.
+ * keys: the table of all keys, and how a key's value gets into a configuration
+ * and out of it.  For config.c only.
+ *
+ * Pure but for allocation.
  */
 #ifndef BELFRY_CONFIG_KEYS_H
 #define BELFRY_CONFIG_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 struct config;
-struct config_key;
 
 #define CONFIG_KEYS	      29
 #define CONFIG_NAME_BYTES     40
 #define CONFIG_VARIABLE_START "BELFRY_"
 
+struct config_key {
+	const char *name;
+	const char *fallback; /* NULL: none, and an empty value unsets */
+	enum {
+		KIND_TEXT,     /* char *; NULL when empty */
+		KIND_PATH,     /* the same, relative to the file that has it */
+		KIND_DURATION, /* int64_t, milliseconds */
+		KIND_COUNT,    /* int64_t */
+		KIND_UNSIGNED, /* unsigned */
+		KIND_WORD,     /* an enum: index into words */
+		KIND_SWITCH,   /* bool: words[0] is false */
+		KIND_RATES,    /* rate_limit and rates */
+		KIND_ORIGINS   /* char **, NULL-terminated */
+	} kind;
+	size_t offset;	      /* of the field in struct config */
+	const char *expected; /* for messages */
+	int64_t min, max;
+	const char *const *words;
+	bool (*valid)(const char *text);
+};
+
 /* In the order of the documentation. */
-const struct config_key *config_key_at(size_t i);
-size_t config_key_index(const struct config_key *key);
+extern const struct config_key config_keys[CONFIG_KEYS];
+
 /* As the file spells it, or (variable) as the environment does. */
 void config_key_name(const struct config_key *key, bool variable,
 		     char out[static CONFIG_NAME_BYTES]);
-const char *config_key_expected(const struct config_key *key);
 /* NULL: there is none of this name. */
 const struct config_key *config_key_find(const char *name, bool variable);
 /* The key that was probably meant, or NULL. */

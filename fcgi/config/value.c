@@ -1,10 +1,9 @@
 /*
- * value: see the header.  Every parser takes the whole text or nothing:
- * what follows a value is as wrong as a wrong value.
+ * Every parser takes the whole text or nothing: a text after a value is as
+ * wrong as a wrong value.
  */
 #include "config/value.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,18 +27,12 @@ static const struct unit {
     {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 #define UNITS (sizeof(units) / sizeof(units[0]))
 
-/* What "on" means; per user and per token. */
-static const struct rate_name {
+/* What "on" means, per user and per token; in the order of config.rates. */
+static const struct {
 	const char *name;
-	size_t offset;
 	unsigned per_second;
-} rates[] = {
-    {"connect", offsetof(struct config, rate_connect), 5},
-    {"read", offsetof(struct config, rate_read), 50},
-    {"write", offsetof(struct config, rate_write), 20},
-    {"publish", offsetof(struct config, rate_publish), 200},
-};
-#define RATES (sizeof(rates) / sizeof(rates[0]))
+} rates[CONFIG_RATES] = {
+    {"connect", 5}, {"read", 50}, {"write", 20}, {"publish", 200}};
 
 /* A number at the start of the text; NULL or what follows it. */
 static const char *take_number(const char *text, int64_t *number)
@@ -104,17 +97,6 @@ void config_put_duration(struct buf *out, int64_t ms)
 
 /* ---- rates ---- */
 
-static struct rate *rate_at(struct config *c, size_t i)
-{
-	return (struct rate *)(void *)((char *)c + rates[i].offset);
-}
-
-static const struct rate *const_rate_at(const struct config *c, size_t i)
-{
-	return (const struct rate *)(const void *)((const char *)c +
-						   rates[i].offset);
-}
-
 /* "connect=5/s:20" at the start of the text; NULL or what follows it. */
 static const char *take_rate(const char *text, struct config *c)
 {
@@ -122,10 +104,10 @@ static const char *take_rate(const char *text, struct config *c)
 	int64_t per_second, burst;
 	const char *rest;
 
-	while (i < RATES && (strlen(rates[i].name) != name ||
-			     memcmp(rates[i].name, text, name) != 0))
+	while (i < CONFIG_RATES && (strlen(rates[i].name) != name ||
+				    memcmp(rates[i].name, text, name) != 0))
 		i++;
-	if (i == RATES || text[name] != '=')
+	if (i == CONFIG_RATES || text[name] != '=')
 		return NULL;
 	rest = take_number(text + name + 1, &per_second);
 	if (!rest || strncmp(rest, "/s", 2) != 0)
@@ -137,8 +119,7 @@ static const char *take_rate(const char *text, struct config *c)
 	if (!rest || per_second < 1 || per_second > RATE_MAX || burst < 1 ||
 	    burst > RATE_MAX * BURST_SECONDS)
 		return NULL;
-	rate_at(c, i)->per_second = (unsigned)per_second;
-	rate_at(c, i)->burst = (unsigned)burst;
+	c->rates[i] = (struct rate){(unsigned)per_second, (unsigned)burst};
 	return rest;
 }
 
@@ -147,11 +128,9 @@ int config_parse_rates(const char *text, struct config *c)
 	struct config parsed = *c;
 	const char *rest = text;
 
-	for (size_t i = 0; i < RATES; i++) {
-		rate_at(&parsed, i)->per_second = rates[i].per_second;
-		rate_at(&parsed, i)->burst =
-		    rates[i].per_second * BURST_SECONDS;
-	}
+	for (size_t i = 0; i < CONFIG_RATES; i++)
+		parsed.rates[i] = (struct rate){
+		    rates[i].per_second, rates[i].per_second * BURST_SECONDS};
 	parsed.rate_limit = strcmp(text, "off") != 0;
 	if (parsed.rate_limit && strcmp(text, "on") != 0) {
 		while ((rest = take_rate(rest, &parsed)) && *rest) {
@@ -174,29 +153,24 @@ void config_put_rates(struct buf *out, const struct config *c)
 		buf_puts(out, "off");
 		return;
 	}
-	for (size_t i = 0; i < RATES; i++) {
-		const struct rate *rate = const_rate_at(c, i);
-
+	for (size_t i = 0; i < CONFIG_RATES; i++)
 		buf_printf(out, "%s%s=%u/s:%u", i ? "," : "", rates[i].name,
-			   rate->per_second, rate->burst);
-	}
+			   c->rates[i].per_second, c->rates[i].burst);
 }
 
 /* ---- origins ---- */
 
-static bool valid_port(const char *port, const char *scheme, size_t scheme_len)
+/* The port of an origin.  Browsers leave out the scheme's own port: an origin
+ * with it would never match. */
+static bool valid_port(const char *port, const char *origin)
 {
 	int64_t number;
 
-	if (*port == '0' || config_parse_count(port, &number) < 0 ||
-	    number > 65535)
+	if (*port == '0' || config_parse_count(port, &number) < 0)
 		return false;
-	/* Browsers leave out the scheme's own port: it would never match. */
-	if (scheme_len == 4 && memcmp(scheme, "http", 4) == 0)
-		return number != 80;
-	if (scheme_len == 5 && memcmp(scheme, "https", 5) == 0)
-		return number != 443;
-	return true;
+	return number <= 65535 &&
+	       (number != 80 || strncmp(origin, "http:", 5) != 0) &&
+	       (number != 443 || strncmp(origin, "https:", 6) != 0);
 }
 
 static bool valid_origin(const char *origin)
@@ -219,8 +193,8 @@ static bool valid_origin(const char *origin)
 	}
 	if (length == 0)
 		return false;
-	return !host[length] || (host[length] == ':' &&
-				 valid_port(host + length + 1, origin, scheme));
+	return !host[length] ||
+	       (host[length] == ':' && valid_port(host + length + 1, origin));
 }
 
 int config_parse_origins(const char *text, char ***list)
@@ -245,6 +219,7 @@ int config_parse_origins(const char *text, char ***list)
 		free(entries);
 		entries = NULL;
 	}
+	config_free_list(*list);
 	*list = entries;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * value: the kinds of value that a configuration has: text -> value and
- * value -> the text that gives it again.  Pure.
+ * value: from a text to a value, and back to the text that gives this value.
+ *
+ * Pure but for allocation.
  */
 #ifndef BELFRY_CONFIG_VALUE_H
 #define BELFRY_CONFIG_VALUE_H
@@ -23,7 +24,8 @@ int config_parse_count(const char *text, int64_t *count);
 int config_parse_rates(const char *text, struct config *c);
 /* A NULL-terminated list of origins as browsers send them (scheme://host or
  * scheme://host:port, lower case, never the scheme's own port), separated by
- * blanks or commas; NULL for none.  The caller frees with config_free_list. */
+ * blanks or commas; NULL for none.  Frees the list (or NULL) that was there.
+ * The caller frees with config_free_list. */
 int config_parse_origins(const char *text, char ***list);
 void config_free_list(char **list); /* NULL is fine */
 

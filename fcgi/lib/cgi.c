@@ -5,7 +5,7 @@
  * environ, a stream that writes plain bytes).  It would be a branch in a dozen
  * places.  As a gathering, CGI costs an encoding of the environment that
  * libfcgi then decodes, some microseconds in a process that takes milliseconds
- * to start, and the framing functions of lib/fcgi_frame.c have the only
+ * to start, and the framing functions of lib/fcgi.c have the only
  * branches.
  */
 #include "lib/cgi.h"

@@ -1,9 +1,9 @@
 /*
  * fcgi: FastCGI, and the only door to libfcgi.
  *
- * Three parts.  (1) gather: takes the bytes of a connection as they come,
- * without blocking and with caps, until one request is complete.  (2) request:
- * the view of a complete request, parsed by libfcgi from a memfd. (3) framing
+ * Three parts.  (1) gather (fcgi_gather.c): takes the bytes of a connection as
+ * they come, without blocking and with caps, until one request is complete.
+ * (2) request: the view of a complete request, parsed by libfcgi.  (3) framing
  * of what we answer.
  */
 #ifndef BELFRY_LIB_FCGI_H
@@ -21,6 +21,15 @@ struct err;
 #define FCGI_RECORD_MAX_BYTES                                                  \
 	65528u /* content of one record of ours: a                             \
 		  multiple of 8, so never padded */
+
+enum fcgi_record {
+	FCGI_RECORD_BEGIN_REQUEST = 1,
+	FCGI_RECORD_ABORT_REQUEST = 2,
+	FCGI_RECORD_END_REQUEST = 3,
+	FCGI_RECORD_PARAMS = 4,
+	FCGI_RECORD_STDIN = 5,
+	FCGI_RECORD_STDOUT = 6
+};
 
 /* ---- gather: the loop's thread ---- */
 
@@ -56,6 +65,8 @@ void fcgi_gather_refuse_body(struct fcgi_gather *g);
 /* A CGI variable of what was gathered, before it is parsed; SPAN_NONE when it
  * is not there, or what stands before it is cut off. */
 struct span fcgi_gather_param(const struct fcgi_gather *g, const char *name);
+/* Is no name and no value of the parameters cut off? */
+bool fcgi_gather_is_whole(const struct fcgi_gather *g);
 
 /* ---- request: the thread that has it ---- */
 
@@ -83,7 +94,6 @@ bool request_body_refused(const struct request *r);
 #define FCGI_NO_RECORDS 0
 
 /* Writes the header of one record. */
-enum fcgi_record { FCGI_RECORD_END_REQUEST = 3, FCGI_RECORD_STDOUT = 6 };
 void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
 		 enum fcgi_record type, uint16_t request_id,
 		 size_t content_len);

@@ -1,19 +1,15 @@
 /*
- * fcgi_gather: a request is gathered from pieces of any size.
- *
- * FCGX_Accept_r of libfcgi on a socket can be held up by a peer: one that sends
- * a single byte blocks it for ever.  So the loop gathers a request by a state
- * machine, which keeps contents only: a peer of 1-byte records costs no more
- * than a peer of large ones.
+ * FCGX_Accept_r on a socket can be held up by a peer: a peer that sends a
+ * single byte blocks it for ever.  So the loop gathers a request by this state
+ * machine, which takes pieces of any size.  It keeps contents only: a peer of
+ * 1-byte records costs no more than a peer of large ones.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/err.h"
 #include "lib/fcgi.h"
-#include "lib/fcgi_internal.h"
 
-enum { ROLE_RESPONDER = 1 };
+#define ROLE_RESPONDER 1
 
 void fcgi_gather_init(struct fcgi_gather *g, size_t body_max_bytes)
 {
@@ -72,7 +68,7 @@ static enum fcgi_gathered record_starts(struct fcgi_gather *g, struct err *err)
 			g->head[0]);
 		return FCGI_BAD;
 	}
-	if (g->head[1] == TYPE_BEGIN_REQUEST) {
+	if (g->head[1] == FCGI_RECORD_BEGIN_REQUEST) {
 		if (length == sizeof(g->begin) && record_id(g) &&
 		    !g->request_id) {
 			g->begin_len = 0;
@@ -89,23 +85,23 @@ static enum fcgi_gathered record_starts(struct fcgi_gather *g, struct err *err)
 			g->head[1]);
 		return FCGI_BAD;
 	}
-	if (record_is_ours(g) && g->head[1] == TYPE_ABORT_REQUEST)
+	if (record_is_ours(g) && g->head[1] == FCGI_RECORD_ABORT_REQUEST)
 		return FCGI_ABORTED;
 	return FCGI_MORE;
 }
 
 static void record_content(struct fcgi_gather *g, const char *data, size_t n)
 {
-	if (g->head[1] == TYPE_BEGIN_REQUEST) {
+	if (g->head[1] == FCGI_RECORD_BEGIN_REQUEST) {
 		memcpy(g->begin + g->begin_len, data, n);
 		g->begin_len = (uint8_t)(g->begin_len + n);
 		return;
 	}
 	if (!record_is_ours(g))
 		return;
-	if (g->head[1] == TYPE_PARAMS && !g->params_done)
+	if (g->head[1] == FCGI_RECORD_PARAMS && !g->params_done)
 		buf_append(&g->params, data, n);
-	if (g->head[1] == TYPE_STDIN && !g->body_too_large &&
+	if (g->head[1] == FCGI_RECORD_STDIN && !g->body_too_large &&
 	    !g->body_refused) {
 		buf_append(&g->body, data, n);
 		g->body_too_large = g->body.overflow;
@@ -119,15 +115,20 @@ static enum fcgi_gathered record_ends(struct fcgi_gather *g, struct err *err)
 	bool empty = !g->head[4] && !g->head[5];
 
 	g->head_len = 0;
-	if (g->head[1] == TYPE_BEGIN_REQUEST)
+	if (g->head[1] == FCGI_RECORD_BEGIN_REQUEST)
 		return begin_request(g, err);
 	if (!record_is_ours(g) || !empty)
 		return FCGI_MORE;
-	if (g->head[1] == TYPE_PARAMS)
+	if (g->head[1] == FCGI_RECORD_PARAMS)
 		g->params_done = true;
-	if (g->head[1] == TYPE_STDIN && g->params_done)
+	if (g->head[1] == FCGI_RECORD_STDIN && g->params_done)
 		return FCGI_COMPLETE;
 	return FCGI_MORE;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 /* Takes what belongs to the record's next part; returns how much. */
@@ -137,17 +138,17 @@ static size_t feed_some(struct fcgi_gather *g, const char *data, size_t n,
 	size_t take;
 
 	if (g->head_len < sizeof(g->head)) {
-		take = fcgi_min(n, sizeof(g->head) - g->head_len);
+		take = min_size(n, sizeof(g->head) - g->head_len);
 		memcpy(g->head + g->head_len, data, take);
 		g->head_len = (uint8_t)(g->head_len + take);
 		if (g->head_len == sizeof(g->head))
 			*result = record_starts(g, err);
 	} else if (g->content_left) {
-		take = fcgi_min(n, g->content_left);
+		take = min_size(n, g->content_left);
 		g->content_left -= take;
 		record_content(g, data, take);
 	} else {
-		take = fcgi_min(n, g->padding_left);
+		take = min_size(n, g->padding_left);
 		g->padding_left -= take;
 	}
 	if (*result == FCGI_MORE && g->head_len == sizeof(g->head) &&
@@ -172,12 +173,50 @@ enum fcgi_gathered fcgi_gather_feed(struct fcgi_gather *g, const void *data,
 }
 
 /* One length of a name-value pair: 1 byte, or 4 with the high bit set. */
+static int pair_length(struct span *s, size_t *length)
+{
+	const unsigned char *p = (const unsigned char *)s->data;
+	size_t used = s->len && p[0] & 0x80 ? 4 : 1;
+
+	if (s->len < used)
+		return -1;
+	*length = used == 1 ? p[0]
+			    : (size_t)(p[0] & 0x7f) << 24 | (size_t)p[1] << 16 |
+				  (size_t)p[2] << 8 | p[3];
+	s->data += used;
+	s->len -= used;
+	return 0;
+}
+
+/* The first pair; *s becomes what follows it. -1: it is cut off. */
+static int next_pair(struct span *s, struct span *name, struct span *value)
+{
+	if (pair_length(s, &name->len) < 0 || pair_length(s, &value->len) < 0 ||
+	    name->len + value->len > s->len)
+		return -1;
+	name->data = s->data;
+	value->data = s->data + name->len;
+	s->data += name->len + value->len;
+	s->len -= name->len + value->len;
+	return 0;
+}
+
 struct span fcgi_gather_param(const struct fcgi_gather *g, const char *name)
 {
 	struct span rest = buf_span(&g->params), key, value;
 
-	while (rest.len && fcgi_next_pair(&rest, &key, &value) == 0)
+	while (rest.len && next_pair(&rest, &key, &value) == 0)
 		if (span_equal_text(key, name))
 			return value;
 	return SPAN_NONE;
+}
+
+bool fcgi_gather_is_whole(const struct fcgi_gather *g)
+{
+	struct span rest = buf_span(&g->params), name, value;
+
+	while (rest.len)
+		if (next_pair(&rest, &name, &value) < 0)
+			return false;
+	return true;
 }

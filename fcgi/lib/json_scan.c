@@ -1,17 +1,11 @@
 /*
- * The grammar without recursion: a stack of open arrays and objects is all that
- * must be remembered, one bit each in a word.  json-c alone would not do as a
- * judge (it takes NaN, 01 and member names cut at a NUL, and it builds
- * a tree to say yes), and what is written as it is into a stream has to be
- * JSON for every client.
+ * The grammar without recursion.  All that must be remembered is the stack of
+ * open arrays and objects: one bit each in a word.
  */
-#include "lib/json_scan.h"
-
-#include <stdint.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/json_internal.h"
 #include "lib/utf8.h"
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "the stack is one word");
@@ -23,7 +17,6 @@ struct scan {
 	const char *start, *p, *end;
 	uint64_t objects; /* lowest bit: the innermost is an object */
 	unsigned depth;
-	struct json_facts *facts;
 	struct err *err;
 };
 
@@ -90,7 +83,7 @@ static bool is_hex(char c)
 }
 
 /* At the character after a backslash. */
-static int scan_escape(struct scan *s, bool *nul)
+static int scan_escape(struct scan *s)
 {
 	int i;
 
@@ -103,12 +96,11 @@ static int scan_escape(struct scan *s, bool *nul)
 		if (s->p >= s->end || !is_hex(*s->p))
 			return fail(s, "four hexadecimal digits");
 	}
-	*nul = *nul || memcmp(s->p - 4, "0000", 4) == 0;
 	return 0;
 }
 
-/* At a quote; *nul is set when the string holds a NUL. */
-static int scan_string(struct scan *s, bool *nul)
+/* At a quote. */
+static int scan_string(struct scan *s)
 {
 	bool valid;
 	size_t step;
@@ -124,7 +116,7 @@ static int scan_string(struct scan *s, bool *nul)
 		}
 		if (*s->p == '\\') {
 			s->p++;
-			if (scan_escape(s, nul) < 0)
+			if (scan_escape(s) < 0)
 				return -1;
 			continue;
 		}
@@ -146,30 +138,19 @@ static size_t digits_run(const char *text, size_t n)
 	return at;
 }
 
-static bool beyond_int64(const char *digits, size_t n, bool negative)
+size_t json_number_run(const char *text, size_t n)
 {
-	return n > 19 || (n == 19 && memcmp(digits,
-					    negative ? "9223372036854775808"
-						     : "9223372036854775807",
-					    19) > 0);
-}
+	size_t at = n > 0 && text[0] == '-';
+	size_t run = digits_run(text + at, n - at);
 
-size_t json_number_run(const char *text, size_t n, bool *huge)
-{
-	bool negative = n > 0 && text[0] == '-';
-	size_t at = negative, run = digits_run(text + at, n - at);
-
-	*huge = false;
 	if (run == 0 || (run > 1 && text[at] == '0'))
 		return 0;
-	*huge = beyond_int64(text + at, run, negative);
 	at += run;
 	if (at < n && text[at] == '.') {
 		run = digits_run(text + at + 1, n - at - 1);
 		if (run == 0)
 			return 0;
 		at += 1 + run;
-		*huge = false;
 	}
 	if (at < n && (text[at] == 'e' || text[at] == 'E')) {
 		at++;
@@ -179,19 +160,16 @@ size_t json_number_run(const char *text, size_t n, bool *huge)
 		if (run == 0)
 			return 0;
 		at += run;
-		*huge = false;
 	}
 	return at;
 }
 
 static int scan_number(struct scan *s)
 {
-	bool huge;
-	size_t len = json_number_run(s->p, (size_t)(s->end - s->p), &huge);
+	size_t len = json_number_run(s->p, (size_t)(s->end - s->p));
 
 	if (len == 0)
 		return fail(s, "a number as JSON has them");
-	s->facts->huge_integer = s->facts->huge_integer || huge;
 	s->p += len;
 	return 0;
 }
@@ -208,11 +186,9 @@ static int scan_word(struct scan *s, const char *word)
 
 static int scan_scalar(struct scan *s)
 {
-	bool nul = false; /* only in names does it matter */
-
 	switch (s->p < s->end ? *s->p : '\0') {
 	case '"':
-		return scan_string(s, &nul);
+		return scan_string(s);
 	case 't':
 		return scan_word(s, "true");
 	case 'f':
@@ -234,7 +210,7 @@ static int scan_name(struct scan *s)
 	skip_space(s);
 	if (!next_is(s, '"'))
 		return fail(s, "a member name in quotes");
-	if (scan_string(s, &s->facts->nul_in_name) < 0)
+	if (scan_string(s) < 0)
 		return -1;
 	skip_space(s);
 	if (!next_is(s, ':'))
@@ -281,16 +257,17 @@ static int close_containers(struct scan *s)
 	}
 }
 
-int json_scan(struct span text, struct json_facts *facts, struct err *err)
+int json_scan(struct span text, size_t *values, struct err *err)
 {
-	struct json_facts found = {false, false};
-	struct scan s = {.facts = &found, .err = err};
+	struct scan s = {.err = err};
+	size_t n = 0;
 	int more;
 
 	s.start = s.p = text.data ? text.data : "";
 	s.end = s.start + text.len;
 	do {
 		skip_space(&s);
+		n++;
 		if (next_is(&s, '{') || next_is(&s, '['))
 			more = open_container(&s);
 		else
@@ -302,13 +279,13 @@ int json_scan(struct span text, struct json_facts *facts, struct err *err)
 		return -1;
 	if (s.p < s.end)
 		return fail(&s, "nothing after the value");
-	*facts = found;
+	*values = n;
 	return 0;
 }
 
 bool json_valid(struct span text)
 {
-	struct json_facts facts;
+	size_t values;
 
-	return json_scan(text, &facts, NULL) == 0;
+	return json_scan(text, &values, NULL) == 0;
 }

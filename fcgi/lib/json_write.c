@@ -2,17 +2,12 @@
  * Strings are written in one pass that copies runs of plain bytes whole: this
  * is where most of the time goes when a row becomes a frame.
  */
-#include "lib/json_write.h"
-
 #include <assert.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "lib/json_scan.h"
+#include "lib/json_internal.h"
 #include "lib/utf8.h"
 
-#define ONES	    UINT64_C(0x0101010101010101)
-#define HIGH	    UINT64_C(0x8080808080808080)
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /* What stands for a control character, in room where it is built. */
@@ -58,9 +53,10 @@ static const char *escape(const char *text, size_t len, const char *nul,
 }
 
 /* One pass over text.  [start, at) is what has been looked at and goes out as
- * it is, in one piece, when something comes up that does not. */
-bool json_write_text(struct buf *b, struct span text, size_t max_bytes,
-		     const char *nul)
+ * it is, in one piece, when something comes up that does not.  `nul` is what
+ * stands for U+0000. */
+static bool write_text(struct buf *b, struct span text, size_t max_bytes,
+		       const char *nul)
 {
 	size_t left = max_bytes - 2; /* the quotes */
 	size_t start = 0, at = 0;
@@ -105,31 +101,22 @@ bool json_write_text(struct buf *b, struct span text, size_t max_bytes,
 
 void json_write_string(struct buf *b, struct span text)
 {
-	json_write_text(b, text, SIZE_MAX, REPLACEMENT);
+	write_text(b, text, SIZE_MAX, REPLACEMENT);
 }
 
 bool json_write_string_cut(struct buf *b, struct span text, size_t max_bytes)
 {
-	return json_write_text(b, text, max_bytes, REPLACEMENT);
+	return write_text(b, text, max_bytes, REPLACEMENT);
 }
 
-/* In a valid text only white space is below 0x20, and as a rule there is none
- * of it: eight bytes at a time are asked whether one of them is. */
-static void one_line(char *text, size_t n)
+/* Between the tokens of a valid text; within strings they are escaped. */
+static void breaks_to_spaces(char *text, size_t n)
 {
-	uint64_t x;
+	char *end = text + n;
 
-	for (size_t at = 0; at < n; at++) {
-		if (n - at >= sizeof(x)) {
-			memcpy(&x, text + at, sizeof(x));
-			if (!((x - ONES * 0x20) & ~x & HIGH)) {
-				at += sizeof(x) - 1;
-				continue;
-			}
-		}
-		if ((unsigned char)text[at] < 0x20)
-			text[at] = ' ';
-	}
+	for (const char *c = "\n\r\t"; *c; c++)
+		for (char *p = text; (p = memchr(p, *c, (size_t)(end - p)));)
+			*p = ' ';
 }
 
 void json_write_raw(struct buf *b, struct span text)
@@ -144,6 +131,53 @@ void json_write_raw(struct buf *b, struct span text)
 	if (!out)
 		return;
 	memcpy(out, text.data, text.len);
-	one_line(out, text.len);
+	breaks_to_spaces(out, text.len);
 	buf_commit(b, text.len);
+}
+
+/* In brackets of the value's kind. */
+static void write_children(struct buf *b, const struct json *v,
+			   const char *brackets)
+{
+	buf_putc(b, brackets[0]);
+	for (size_t i = 0; i < v->children.count; i++) {
+		const struct json *child = v->children.first + i;
+
+		if (i > 0)
+			buf_putc(b, ',');
+		if (child->name) {
+			json_write_string(b, span_of(child->name));
+			buf_putc(b, ':');
+		}
+		json_write_value(b, child);
+	}
+	buf_putc(b, brackets[1]);
+}
+
+void json_write_value(struct buf *b, const struct json *v)
+{
+	switch (json_type(v)) {
+	case JSON_NULL:
+		buf_puts(b, "null");
+		break;
+	case JSON_BOOL:
+		buf_puts(b, v->boolean ? "true" : "false");
+		break;
+	case JSON_INT:
+		buf_put_int(b, v->integer);
+		break;
+	case JSON_NUMBER:
+		buf_put(b, v->text);
+		break;
+	case JSON_STRING:
+		/* A NUL stays what it was in the text, an escape. */
+		write_text(b, v->text, SIZE_MAX, "\\u0000");
+		break;
+	case JSON_ARRAY:
+		write_children(b, v, "[]");
+		break;
+	case JSON_OBJECT:
+		write_children(b, v, "{}");
+		break;
+	}
 }

@@ -1,15 +1,15 @@
 /*
- * listen: the file of a unix socket outlives its process, so "is the name
- * taken" is answered by trying to connect: refused means stale.
+ * The file of a unix socket outlives its process.  So "is the name taken" is
+ * answered by trying to connect: refused means that nobody listens any more.
  *
  * Between that answer, removing the file and binding anew, a second process
  * could do the same, and one of the two would listen on a socket without a
- * name.  So all of it happens under a lock on the folder, which the kernel
- * frees with the process and which leaves no file behind (a lock file could
- * never be removed safely).
+ * name.  So all of it happens under a lock on the folder.  The kernel frees the
+ * lock with the process, and it leaves no file behind (a lock file could never
+ * be removed safely).
  *
- * The file has its final mode from its first moment (umask), and connecting is
- * refused until listen(), when its group is right too.
+ * The file has its final mode from its first moment (umask).  Connecting is
+ * refused until listen(), when the file's group is right too.
  */
 #include "lib/listen.h"
 
@@ -18,9 +18,7 @@
 #include <libgen.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -28,26 +26,6 @@
 
 #include "lib/err.h"
 #include "lib/mem.h"
-
-static const struct sockaddr_un *as_unix(const struct listen_address *a)
-{
-	return (const struct sockaddr_un *)(const void *)&a->socket;
-}
-
-static const struct sockaddr *to_bind(const struct listen_address *a)
-{
-	return (const struct sockaddr *)(const void *)&a->socket;
-}
-
-static int new_socket(const struct listen_address *a, struct err *err)
-{
-	int fd = socket(a->socket.ss_family,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return err_set_errno(err, "socket");
-	return fd;
-}
 
 static int in_use(const struct listen_address *a, struct err *err)
 {
@@ -64,7 +42,7 @@ static int in_use(const struct listen_address *a, struct err *err)
  * connection, and our sandbox, which allows none, allows this. */
 static int remove_stale(const struct listen_address *a, struct err *err)
 {
-	const char *path = as_unix(a)->sun_path;
+	const char *path = a->socket.un.sun_path;
 	int fd, rc, error;
 	struct stat st;
 
@@ -78,7 +56,7 @@ static int remove_stale(const struct listen_address *a, struct err *err)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set_errno(err, "socket");
-	rc = connect(fd, to_bind(a), a->size);
+	rc = connect(fd, &a->socket.any, a->size);
 	error = errno;
 	close(fd);
 	if (rc == 0 || error == EPROTOTYPE)
@@ -113,9 +91,9 @@ static int lock_folder(const char *path, struct err *err)
 static int bind_unix(int fd, const struct listen_address *a,
 		     const struct listen_options *options, struct err *err)
 {
-	const char *path = as_unix(a)->sun_path;
+	const char *path = a->socket.un.sun_path;
 	mode_t before = umask(~options->mode & 0777);
-	int rc = bind(fd, to_bind(a), a->size);
+	int rc = bind(fd, &a->socket.any, a->size);
 
 	umask(before);
 	if (rc < 0)
@@ -138,7 +116,7 @@ static int open_unix(const struct listen_address *a,
 		     const struct listen_options *options, int fd,
 		     struct err *err)
 {
-	int lock = lock_folder(as_unix(a)->sun_path, err), result = -1;
+	int lock = lock_folder(a->socket.un.sun_path, err), result = -1;
 
 	if (lock < 0)
 		return -1;
@@ -160,7 +138,7 @@ static int open_tcp(const struct listen_address *a,
 	/* An accepted socket inherits this: a small frame does not wait for
 	 * the acknowledgement of the one before. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (bind(fd, to_bind(a), a->size) == 0 &&
+	if (bind(fd, &a->socket.any, a->size) == 0 &&
 	    listen(fd, options->backlog) == 0)
 		return 0;
 	if (errno == EADDRINUSE)
@@ -171,11 +149,12 @@ static int open_tcp(const struct listen_address *a,
 int listen_open(const struct listen_address *address,
 		const struct listen_options *options, int *out, struct err *err)
 {
-	int fd = new_socket(address, err);
+	int fd = socket(address->socket.any.sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int result;
 
 	if (fd < 0)
-		return -1;
+		return err_set_errno(err, "socket");
 	result = address->is_unix ? open_unix(address, options, fd, err)
 				  : open_tcp(address, options, fd, err);
 	if (result == 0)
@@ -195,7 +174,7 @@ void listen_close(const struct listen_address *address, int fd)
 	close(fd);
 	if (!address->is_unix)
 		return;
-	lock = lock_folder(as_unix(address)->sun_path, NULL);
+	lock = lock_folder(address->socket.un.sun_path, NULL);
 	if (lock < 0)
 		return;
 	remove_stale(address, NULL);

@@ -1,19 +1,29 @@
 /*
- * listen: an address in words, and a socket that listens on it.
+ * listen: an address in words (listen_address.c), and a socket that listens on
+ * it (listen.c).
  *
- * Blocks for nobody but another process that opens a socket in the same folder.
+ * One thread, as umask() belongs to the process.  Waits only for another
+ * process that is opening a socket in the same folder.
  */
 #ifndef BELFRY_LIB_LISTEN_H
 #define BELFRY_LIB_LISTEN_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 struct err;
 
 struct listen_address {
-	struct sockaddr_storage socket;
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage storage; /* room for each */
+		struct sockaddr_un un;
+		struct sockaddr_in ip4;
+		struct sockaddr_in6 ip6;
+	} socket;
 	socklen_t size;
 	bool is_unix;
 	bool is_public; /* TCP on anything but loopback */

@@ -1,12 +1,10 @@
 /*
- * listen_address: what a server listens on, as text and as the kernel has it.
+ * Addresses in words.  Two addresses are the same when their words are.
  */
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "lib/err.h"
 #include "lib/listen.h"
@@ -14,37 +12,22 @@
 
 #define PORT_MAX 65535
 
-static const struct sockaddr_un *as_unix(const struct listen_address *a)
-{
-	return (const struct sockaddr_un *)(const void *)&a->socket;
-}
-
-static const struct sockaddr_in *as_ip4(const struct listen_address *a)
-{
-	return (const struct sockaddr_in *)(const void *)&a->socket;
-}
-
-static const struct sockaddr_in6 *as_ip6(const struct listen_address *a)
-{
-	return (const struct sockaddr_in6 *)(const void *)&a->socket;
-}
-
 static void set_socket(struct listen_address *a, const void *socket,
 		       socklen_t size)
 {
 	memset(a, 0, sizeof(*a));
 	memcpy(&a->socket, socket, size);
 	a->size = size;
-	switch (a->socket.ss_family) {
+	switch (a->socket.any.sa_family) {
 	case AF_UNIX:
 		a->is_unix = true;
 		return;
 	case AF_INET:
-		a->is_public =
-		    ntohl(as_ip4(a)->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+		a->is_public = ntohl(a->socket.ip4.sin_addr.s_addr) >> 24 !=
+			       IN_LOOPBACKNET;
 		return;
 	case AF_INET6:
-		a->is_public = !IN6_IS_ADDR_LOOPBACK(&as_ip6(a)->sin6_addr);
+		a->is_public = !IN6_IS_ADDR_LOOPBACK(&a->socket.ip6.sin6_addr);
 		return;
 	}
 }
@@ -166,23 +149,23 @@ const char *listen_text(const struct listen_address *address,
 {
 	char host[INET6_ADDRSTRLEN] = "";
 
-	switch (address->socket.ss_family) {
+	switch (address->socket.any.sa_family) {
 	case AF_UNIX:
 		snprintf(out, LISTEN_TEXT_BYTES, "unix:%.*s",
-			 (int)sizeof(as_unix(address)->sun_path),
-			 as_unix(address)->sun_path);
+			 (int)sizeof(address->socket.un.sun_path),
+			 address->socket.un.sun_path);
 		break;
 	case AF_INET6:
-		inet_ntop(AF_INET6, &as_ip6(address)->sin6_addr, host,
+		inet_ntop(AF_INET6, &address->socket.ip6.sin6_addr, host,
 			  sizeof(host));
 		snprintf(out, LISTEN_TEXT_BYTES, "[%s]:%u", host,
-			 ntohs(as_ip6(address)->sin6_port));
+			 ntohs(address->socket.ip6.sin6_port));
 		break;
 	default:
-		inet_ntop(AF_INET, &as_ip4(address)->sin_addr, host,
+		inet_ntop(AF_INET, &address->socket.ip4.sin_addr, host,
 			  sizeof(host));
 		snprintf(out, LISTEN_TEXT_BYTES, "%s:%u", host,
-			 ntohs(as_ip4(address)->sin_port));
+			 ntohs(address->socket.ip4.sin_port));
 	}
 	return out;
 }

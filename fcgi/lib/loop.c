@@ -1,48 +1,26 @@
 /*
- * loop: epoll, one timerfd, one signalfd, one eventfd.
+ * epoll, one timerfd, one eventfd (and one signalfd: loop_signal.c).
  *
- * Timers are few (heartbeats of streams are a queue of the hub's, not timers),
- * so they are a list sorted by due time behind one timerfd, which is set only
- * when the first one changed: microseconds of precision on every kernel,
- * where epoll_wait itself has milliseconds.
+ * There are few timers: the heartbeats of streams are a queue of the hub's.  So
+ * timers are a list sorted by due time behind one timerfd, which is set only
+ * when the first timer changes.  A timerfd has microseconds of precision on
+ * every kernel; epoll_wait itself has milliseconds.
  *
  * While events of one wait are delivered, loop_unwatch strikes the object out
- * of those that are still to come, so that no callback meets a dead object.
+ * of the events that are still to come.  So no callback meets a dead object.
  */
 #include "lib/loop.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/loop_internal.h"
 #include "lib/mem.h"
-
-#define LOOP_EVENTS 256
-
-struct loop {
-	int epoll_fd;
-	struct loop_io timer_io, mail_io, signal_io;
-	struct loop_timer *timers; /* by due time */
-	int64_t armed_ns;	   /* what the timerfd is set to */
-	int64_t now_ns;
-	struct loop_hook *hooks;
-	struct loop_deferred *deferred;
-	pthread_mutex_t mail_lock;
-	struct loop_mail *mail, **mail_end;
-	void (*on_signal)(void *context, int signo);
-	void *signal_context;
-	bool stopped, again, firing;
-	int count, current; /* events of this turn */
-	struct epoll_event events[LOOP_EVENTS];
-};
 
 static void close_fd(int fd)
 {
@@ -196,57 +174,6 @@ static void mail_ready(struct loop_io *io, uint32_t events)
 	/* Reset first: what is posted from here on rings again. */
 	if (read(io->fd, &count, sizeof(count)) > 0)
 		loop_deliver_mail(CONTAINER_OF(io, struct loop, mail_io));
-}
-
-/* ---- signals ---- */
-
-static void loop_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGUSR1);
-}
-
-void loop_block_signals(void)
-{
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t set;
-
-	loop_signals(&set);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-}
-
-static void signal_ready(struct loop_io *io, uint32_t events)
-{
-	struct loop *loop = CONTAINER_OF(io, struct loop, signal_io);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	while (read(io->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		loop->on_signal(loop->signal_context, (int)info.ssi_signo);
-}
-
-int loop_on_signal(struct loop *loop, void (*fn)(void *context, int signo),
-		   void *context, struct err *err)
-{
-	sigset_t set;
-	int fd;
-
-	loop_signals(&set);
-	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (fd < 0)
-		return err_set_errno(err, "signalfd");
-	loop->on_signal = fn;
-	loop->signal_context = context;
-	loop->signal_io.ready = signal_ready;
-	if (loop_watch(loop, &loop->signal_io, fd, EPOLLIN, err) < 0) {
-		close(fd);
-		return -1;
-	}
-	return 0;
 }
 
 /* ---- the turn ---- */

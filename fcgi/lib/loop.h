@@ -2,15 +2,14 @@
  * loop: one thread's event loop: descriptors (epoll), timers, signals, and a
  * mailbox for other threads.
  *
- * Everything but loop_post belongs to the loop's thread.  The
- * structs are embedded in their owners and not copied; the owner is found with
- * CONTAINER_OF.
+ * Everything but loop_post belongs to the loop's thread.  The structs are
+ * embedded in their owners and not copied.  CONTAINER_OF finds the owner.
  *
- * A turn: wait, signals and mail and timers and descriptors in the order they
- * come, then the turn hooks in the order they were added, then what was
- * deferred (freed).  An object may be unwatched at any time, also by another
- * object's callback: no event reaches it after that.  Its memory is freed with
- * loop_defer, never in a callback of its own.
+ * A turn: wait; then signals, mail and descriptors in the order they come;
+ * then the timers that are due; then the hooks in the order they were added;
+ * then what was deferred (freed).  An object may be unwatched at any time, also
+ * by another object's callback: no event reaches the object after that.  Its
+ * memory is freed with loop_defer, never in a callback of its own.
  */
 #ifndef BELFRY_LIB_LOOP_H
 #define BELFRY_LIB_LOOP_H
@@ -86,9 +85,10 @@ void loop_post(struct loop *loop, struct loop_mail *mail);
 /* Delivers what was posted, now: at the end, when no turn follows. */
 void loop_deliver_mail(struct loop *loop);
 
-/* Delivers these signals (blocked in every thread first, by
- * loop_block_signals) in the loop's thread. */
-void loop_block_signals(void); /* TERM, INT, HUP, USR1, PIPE ignored */
+/* Blocks TERM, INT, HUP and USR1 in this thread and in those that it makes, and
+ * ignores PIPE.  Before the first thread. */
+void loop_block_signals(void);
+/* Calls fn for each blocked signal, in the loop's thread. */
 int loop_on_signal(struct loop *loop, void (*fn)(void *context, int signo),
 		   void *context, struct err *err);
 

@@ -1,18 +1,17 @@
 /*
- * mapfile: who opens a file that is good takes no lock.  Who finds it otherwise
- * makes it under a lock that the kernel frees if its holder is killed; the last
- * thing stored is `ready`, so what is half made is made again by the next one.
- * It is never shrunk: a mapping of somebody else would break.
+ * A process that opens a good file takes no lock.  A process that finds it
+ * otherwise makes it, under a lock that the kernel frees if its holder is
+ * killed.  `ready` is stored last, so the next process makes a half-made file
+ * again.  The file is never shrunk: somebody else's mapping would break.
  *
- * Locks are OFD locks (of the open file, not of the process), one byte each:
- * free when the holder is gone, and not lost because something in the process
- * opens and closes the same file, as POSIX locks are.
+ * Locks are OFD locks (of the open file, not of the process), one byte each.
+ * They are free when the holder is gone.  Unlike POSIX locks, they are not lost
+ * when something in the process opens and closes the same file.
  */
 #include "lib/mapfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/mapguard.h"
 #include "lib/mem.h"
 
 #define READY	       UINT32_C(0x42656c66)
@@ -31,7 +31,6 @@
 #define LOCK_FIRST     1
 #define MAKING_TRIES   1000
 #define MAKING_STEP_NS 1000000
-#define MAPS_MAX       16
 
 struct header { /* 64 bytes, so that the data is aligned */
 	char name[MAPFILE_NAME_BYTES];
@@ -50,76 +49,6 @@ struct mapfile {
 	size_t length; /* of the mapping */
 	unsigned guard;
 };
-
-/* ---- a mapping that lost its file ---- */
-
-/* What the signal handler has to know, of all mappings. */
-static struct {
-	_Atomic uintptr_t start;
-	_Atomic size_t length;
-	atomic_bool lost;
-} guards[MAPS_MAX];
-
-/* Memory of zeros takes the mapping's place, and the access that failed is
- * repeated.  Anything else is the crash that it would have been. */
-static void on_sigbus(int signo, siginfo_t *info, void *context)
-{
-	uintptr_t at = (uintptr_t)info->si_addr;
-
-	(void)context;
-	for (size_t i = 0; i < MAPS_MAX; i++) {
-		uintptr_t start = atomic_load(&guards[i].start);
-		size_t length = atomic_load(&guards[i].length);
-
-		if (!start || at < start || at - start >= length)
-			continue;
-		atomic_store(&guards[i].lost, true);
-		/* cppcheck-suppress leakReturnValNotUsed ; it is at `start` */
-		if (mmap((void *)start, length, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-			 0) != MAP_FAILED)
-			return;
-	}
-	signal(signo, SIG_DFL);
-}
-
-static void install(void)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_sigaction = on_sigbus;
-	action.sa_flags = SA_SIGINFO | SA_RESTART;
-	sigaction(SIGBUS, &action, NULL);
-}
-
-static int guard(struct mapfile *m, struct err *err)
-{
-	uintptr_t start = (uintptr_t)m->header;
-
-	install();
-	for (unsigned i = 0; i < MAPS_MAX; i++) {
-		if (atomic_load(&guards[i].length))
-			continue;
-		atomic_store(&guards[i].lost, false);
-		atomic_store(&guards[i].length, m->length);
-		atomic_store(&guards[i].start, start);
-		m->guard = i;
-		return 0;
-	}
-	munmap(m->header, m->length);
-	m->header = NULL;
-	return err_set(err, ERR_INTERNAL, "more than %d files mapped",
-		       MAPS_MAX);
-}
-
-static void unguard(struct mapfile *m)
-{
-	atomic_store(&guards[m->guard].start, 0);
-	munmap(m->header, m->length);
-	atomic_store(&guards[m->guard].length, 0);
-	m->header = NULL;
-}
 
 /* ---- locks ---- */
 
@@ -192,8 +121,12 @@ static int map(struct mapfile *m, struct err *err)
 
 	if (at == MAP_FAILED)
 		return err_set_errno(err, "%s: mmap", m->path);
+	if (mapguard_add(at, m->length, &m->guard, err) < 0) {
+		munmap(at, m->length);
+		return -1;
+	}
 	m->header = at;
-	return guard(m, err);
+	return 0;
 }
 
 /* 1: long enough, 0: not, -1: not a file that can be mapped. */
@@ -348,7 +281,7 @@ void mapfile_close(struct mapfile *m)
 	if (!m)
 		return;
 	if (m->header)
-		unguard(m);
+		mapguard_unmap(m->guard);
 	if (m->fd >= 0)
 		close(m->fd);
 	free(m->path);
@@ -364,7 +297,7 @@ bool mapfile_lost(const struct mapfile *m)
 {
 	struct stat ours, theirs;
 
-	return atomic_load(&guards[m->guard].lost) || fstat(m->fd, &ours) < 0 ||
+	return mapguard_lost(m->guard) || fstat(m->fd, &ours) < 0 ||
 	       stat(m->path, &theirs) < 0 || ours.st_dev != theirs.st_dev ||
 	       ours.st_ino != theirs.st_ino ||
 	       (uint64_t)ours.st_size < m->length || !is_good(m);

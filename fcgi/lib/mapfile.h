@@ -2,13 +2,15 @@
  * mapfile: a small file beside the database that several processes have mapped:
  * shared memory that outlives each of them.
  *
- * It lies in the folder "<database>-belfry.d", as a watch on the database's own
- * folder does not see what happens in there; a store to a mapped page makes no
- * inotify event anywhere.  Its contents begin as zeros.  A file of the right
- * name with anything else in it (garbage, cut short, half made by somebody who
- * was killed) is made anew in place.  One that is cut short while it is mapped
- * becomes private memory of zeros instead of a SIGBUS.  So whoever uses one
- * asks mapfile_lost() now and then, and is able to begin anew.
+ * The file lies in the folder "<database>-belfry.d": a watch on the database's
+ * own folder does not see what happens in there.  A store to a mapped page
+ * makes no inotify event anywhere.
+ *
+ * The data begins as zeros.  A file of the right name with anything else in it
+ * (garbage, cut short, half made by a process that was killed) is made anew in
+ * place.  A file that is cut short while it is mapped becomes private memory of
+ * zeros (lib/mapguard.h).  So the user of a mapfile asks mapfile_lost() now and
+ * then, and is able to begin anew.
  *
  * Opening and closing: one thread at a time.  The data: as its user decides.
  */

@@ -44,6 +44,21 @@ size_t utf8_step(const char *text, size_t n, bool *valid)
 	return len;
 }
 
+size_t utf8_put(char out[static 4], uint32_t character)
+{
+	static const unsigned char starts[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	size_t len = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+
+	if (character < 0x80) {
+		out[0] = (char)character;
+		return 1;
+	}
+	for (size_t i = len - 1; i > 0; i--, character >>= 6)
+		out[i] = (char)(0x80 | (character & 0x3f));
+	out[0] = (char)(starts[len] | character);
+	return len;
+}
+
 /* C1 controls too: some terminals take U+009B for the start of a command. */
 static bool is_control(const char *text)
 {

@@ -136,7 +136,8 @@ int cmd_begin(struct cmd *cmd, const struct cmd_syntax *syntax, int argc,
 
 int cmd_configure(struct cmd *cmd, struct err *err)
 {
-	if (config_load(&cmd->config, cmd->config_path, err) < 0)
+	if (config_load(&cmd->config, cmd->config_path, CONFIG_HOST_ANY, err) <
+	    0)
 		return -1;
 	cmd->path = cmd->db_path;
 	if (!cmd->path)

@@ -4,7 +4,7 @@
 here=tests/deploy
 work=$PWD/build/deploy
 packages=lighttpd,apache2,libapache2-mod-fcgid,nginx-light,sqlite3,curl,systemd
-packages+=,adduser,iproute2,procps,libfcgi0ldbl,libjson-c5,libnettle8
+packages+=,adduser,iproute2,procps,libfcgi0ldbl,libnettle8
 packages+=,libsqlite3-0
 
 die()

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "config/keys.h"
 #include "config/value.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -82,7 +81,7 @@ static struct config *load(const struct fixture *f, const char *text)
 	struct err err = {ERR_OK, ""};
 
 	write_bytes(f, text, strlen(text));
-	if (config_load(&c, f->file, &err) < 0)
+	if (config_load(&c, f->file, CONFIG_HOST_ANY, &err) < 0)
 		fail_msg("%s", err.message);
 	return c;
 }
@@ -93,7 +92,7 @@ static const char *refusal(const struct fixture *f, struct err *err)
 	struct config *c = NULL;
 
 	err->message[0] = '\0';
-	if (config_load(&c, f->file, err) == 0) {
+	if (config_load(&c, f->file, CONFIG_HOST_ANY, err) == 0) {
 		config_free(c);
 		return "accepted";
 	}
@@ -236,12 +235,12 @@ static void environment_names_the_file(void **state)
 
 	write_bytes(f, "workers = 3\n", 12);
 	setenv("BELFRY_CONFIG", f->file, 1);
-	assert_int_equal(config_load(&c, NULL, &err), 0);
+	assert_int_equal(config_load(&c, NULL, CONFIG_HOST_ANY, &err), 0);
 	assert_int_equal(c->workers, 3);
 	assert_string_equal(c->path, f->file);
 	config_free(c);
 	setenv("BELFRY_CONFIG", "", 1);
-	assert_int_equal(config_load(&c, NULL, &err), 0);
+	assert_int_equal(config_load(&c, NULL, CONFIG_HOST_ANY, &err), 0);
 	assert_null(c->path);
 	config_free(c);
 }
@@ -254,18 +253,17 @@ static void mod_fcgid_has_defaults_of_its_own(void **state)
 	struct config *c = NULL;
 	struct err err;
 
-	assert_int_equal(config_load_for(&c, NULL, CONFIG_HOST_MOD_FCGID, &err),
-			 0);
+	assert_int_equal(config_load(&c, NULL, CONFIG_HOST_MOD_FCGID, &err), 0);
 	assert_int_equal(c->stream_lifetime_ms, 240000);
 	assert_int_equal(c->stream_mode, STREAM_MODE_POLL);
 	config_free(c);
 	write_bytes(f, "stream_lifetime = 0\nstream_mode = stream\n", 41);
-	assert_int_equal(
-	    config_load_for(&c, f->file, CONFIG_HOST_MOD_FCGID, &err), 0);
+	assert_int_equal(config_load(&c, f->file, CONFIG_HOST_MOD_FCGID, &err),
+			 0);
 	assert_int_equal(c->stream_lifetime_ms, 0);
 	assert_int_equal(c->stream_mode, STREAM_MODE_STREAM);
 	config_free(c);
-	assert_int_equal(config_load_for(&c, NULL, CONFIG_HOST_CGI, &err), 0);
+	assert_int_equal(config_load(&c, NULL, CONFIG_HOST_CGI, &err), 0);
 	assert_int_equal(c->stream_lifetime_ms, 0);
 	assert_int_equal(c->stream_mode, STREAM_MODE_AUTO);
 	config_free(c);

@@ -314,6 +314,31 @@ static void strings_keep_nul_and_unicode(void **state)
 	json_free(root);
 }
 
+/* The first and the last of each length, and what a pair must not be. */
+static void every_character_can_be_escaped(void **state)
+{
+	assert_compact(SPAN("\"\\u007f\\u0080\\u07FF\\u0800\\uffff\""),
+		       "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\"");
+	assert_compact(SPAN("\"\\ud800\\udc00\\uD836\\uDE00\\udbff\\udfff\""),
+		       "\"\xf0\x90\x80\x80\xf0\x9d\xa8\x80\xf4\x8f\xbf\xbf\"");
+	assert_compact(
+	    SPAN("\"\\ud83d|\\ude00|\\ud83d\\n|\\ud83d\\ud83d\\ude00\""),
+	    "\"" BOTTOM "|" BOTTOM "|" BOTTOM "\\n|" BOTTOM
+	    "\xf0\x9f\x98\x80\"");
+	(void)state;
+}
+
+static void of_two_members_the_last_one_counts(void **state)
+{
+	(void)state;
+	assert_compact(
+	    SPAN("{\"a\":1,\"b\":[{}],\"\\u0061\":{\"c\":3},\"b\":2}"),
+	    "{\"a\":{\"c\":3},\"b\":2}");
+	assert_compact(
+	    SPAN("[{\"\":1,\"\":2,\"\":3},{\"b\":1,\"a\":1,\"b\":1}]"),
+	    "[{\"\":3},{\"b\":1,\"a\":1}]");
+}
+
 static void a_member_name_with_nul_is_refused(void **state)
 {
 	struct json *root = NULL;
@@ -376,6 +401,7 @@ static void numbers_keep_their_digits(void **state)
 	    "1e5",
 	    "1E400",
 	    "1e+000",
+	    "99999999999999999999e+000",
 	    "-0e+000",
 	    "9223372036854775807",
 	    "9223372036854775808",
@@ -572,6 +598,8 @@ int main(void)
 	    cmocka_unit_test(getters_of_the_wrong_type),
 	    cmocka_unit_test(members_absent_and_null),
 	    cmocka_unit_test(strings_keep_nul_and_unicode),
+	    cmocka_unit_test(every_character_can_be_escaped),
+	    cmocka_unit_test(of_two_members_the_last_one_counts),
 	    cmocka_unit_test(a_member_name_with_nul_is_refused),
 	    cmocka_unit_test(each_goes_in_order_until_told),
 	    cmocka_unit_test(values_are_written_compact),

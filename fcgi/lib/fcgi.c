@@ -1,11 +1,14 @@
 /*
- * fcgi_request: libfcgi's parser, on a memfd.
+ * A complete request goes through libfcgi's parser; what we answer is framed by
+ * ourselves.
  *
- * libfcgi gets a complete, well-formed copy of the parameters in a memfd, where
+ * libfcgi reads a well-formed copy of the parameters from a memfd, where
  * nothing can block.  Before that, every length of the name-value pairs is
  * checked: libfcgi 2.4.2 adds two lengths of the peer's choice without looking
  * for overflow (CVE-2025-23016).
  */
+#include "lib/fcgi.h"
+
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,9 +17,60 @@
 #include <unistd.h>
 
 #include "lib/err.h"
-#include "lib/fcgi.h"
-#include "lib/fcgi_internal.h"
 #include "lib/mem.h"
+
+/* ---- framing ---- */
+
+void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
+		 enum fcgi_record type, uint16_t request_id, size_t content_len)
+{
+	out[0] = 1;
+	out[1] = (unsigned char)type;
+	out[2] = (unsigned char)(request_id >> 8);
+	out[3] = (unsigned char)request_id;
+	out[4] = (unsigned char)(content_len >> 8);
+	out[5] = (unsigned char)content_len;
+	out[6] = out[7] = 0;
+}
+
+static void put_records(struct buf *b, enum fcgi_record type,
+			uint16_t request_id, struct span data)
+{
+	unsigned char head[FCGI_RECORD_HEADER_BYTES];
+
+	while (data.len) {
+		size_t n = data.len < FCGI_RECORD_MAX_BYTES
+			       ? data.len
+			       : FCGI_RECORD_MAX_BYTES;
+
+		fcgi_header(head, type, request_id, n);
+		buf_append(b, head, sizeof(head));
+		buf_append(b, data.data, n);
+		data.data += n;
+		data.len -= n;
+	}
+}
+
+void fcgi_put_stdout(struct buf *b, uint16_t request_id, struct span data)
+{
+	if (request_id == FCGI_NO_RECORDS)
+		buf_put(b, data);
+	else
+		put_records(b, FCGI_RECORD_STDOUT, request_id, data);
+}
+
+void fcgi_put_end(struct buf *b, uint16_t request_id)
+{
+	unsigned char end[FCGI_END_BYTES] = {0};
+
+	if (request_id == FCGI_NO_RECORDS)
+		return;
+	fcgi_header(end, FCGI_RECORD_STDOUT, request_id, 0);
+	fcgi_header(end + 8, FCGI_RECORD_END_REQUEST, request_id, 8);
+	buf_append(b, end, sizeof(end));
+}
+
+/* ---- request ---- */
 
 struct request {
 	FCGX_Request fcgx;
@@ -24,34 +78,6 @@ struct request {
 	uint16_t id;
 	bool body_too_large, body_refused;
 };
-
-static bool pairs_are_whole(struct span s)
-{
-	struct span name, value;
-
-	while (s.len)
-		if (fcgi_next_pair(&s, &name, &value) < 0)
-			return false;
-	return true;
-}
-
-static void put_records(struct buf *b, unsigned char type, struct span data)
-{
-	unsigned char head[FCGI_RECORD_HEADER_BYTES] = {1, type, 0, 1};
-
-	while (data.len) {
-		size_t n = fcgi_min(data.len, FCGI_RECORD_MAX_BYTES);
-
-		head[4] = (unsigned char)(n >> 8);
-		head[5] = (unsigned char)n;
-		buf_append(b, head, sizeof(head));
-		buf_append(b, data.data, n);
-		data.data += n;
-		data.len -= n;
-	}
-	head[4] = head[5] = 0;
-	buf_append(b, head, sizeof(head));
-}
 
 /* Of this thread: to make one for each request takes longer than to parse it.
  */
@@ -64,13 +90,16 @@ static int fill_memfd(const struct fcgi_gather *g, struct err *err)
 {
 	static const unsigned char begin[] = {1, 1, 0, 1, 0, 8, 0, 0,
 					      0, 1, 0, 0, 0, 0, 0, 0};
+	unsigned char ends[2 * FCGI_RECORD_HEADER_BYTES];
 	struct buf b;
 	int result = 0;
 
 	buf_init(&b, FCGI_PARAMS_MAX_BYTES + 256);
 	buf_append(&b, begin, sizeof(begin));
-	put_records(&b, TYPE_PARAMS, buf_span(&g->params));
-	put_records(&b, TYPE_STDIN, SPAN(""));
+	put_records(&b, FCGI_RECORD_PARAMS, 1, buf_span(&g->params));
+	fcgi_header(ends, FCGI_RECORD_PARAMS, 1, 0);
+	fcgi_header(ends + FCGI_RECORD_HEADER_BYTES, FCGI_RECORD_STDIN, 1, 0);
+	buf_append(&b, ends, sizeof(ends));
 	if (memfd < 0) {
 		memfd = memfd_create("request", MFD_CLOEXEC);
 		memfd_len = 0;
@@ -107,7 +136,7 @@ int request_parse(struct request **out, struct fcgi_gather *g, struct err *err)
 			FCGI_PARAMS_MAX_BYTES);
 		goto out;
 	}
-	if (!pairs_are_whole(buf_span(&g->params))) {
+	if (!fcgi_gather_is_whole(g)) {
 		err_set(err, ERR_INVALID, "FastCGI parameters are cut off");
 		goto out;
 	}
