@@ -8,6 +8,7 @@ export default defineConfig({
 			new URL('./test/lib/reporter.js', import.meta.url).pathname,
 		],
 		// Clocks are moved by hand; what hangs is to be told apart from slow.
-		testTimeout: 60000,
+		testTimeout: 120000,
+		hookTimeout: 120000,
 	},
 });

@@ -1,14 +1,17 @@
 /*
- * internal: what the auth_*.c files share.
+ * internal: what the files of auth share.
  */
 #ifndef BELFRY_AUTH_INTERNAL_H
 #define BELFRY_AUTH_INTERNAL_H
+
+#include <stdbool.h>
 
 #include "lib/buf.h"
 
 struct config;
 struct db;
 struct err;
+struct identity;
 struct limits;
 struct request;
 
@@ -45,6 +48,13 @@ void presented_fini(struct presented *p);
  * ERR_BUSY or ERR_UNAVAILABLE (the reason is in the log). */
 int auth_host_user(struct auth *a, struct db *db, struct span secret,
 		   char **user, struct err *err);
+
+/* ---- auth/credential.c ---- */
+
+/* Whose is the presented credential?  `consume`: a ticket is used up.  0, or
+ * -1: ERR_UNAUTHORIZED, or what the database said. */
+int auth_look_up(struct auth *a, struct db *db, const struct presented *p,
+		 bool consume, struct identity *out, struct err *err);
 
 /* ---- auth/scopes.c ---- */
 

@@ -143,6 +143,9 @@ void journal_listen(struct journal *j); /* … it is done */
 /* The process that watches says that there is something for us.  `late`: it was
  * only a tick that has shown it. */
 void journal_woken(struct journal *j, bool late);
+/* Processes did not see each other for a while: this one reads by itself, and
+ * wakes the others if it watches for all. */
+void journal_missed(struct journal *j);
 /* This process is the one that watches (and keeps house) for all. */
 bool journal_is_watcher(const struct journal *j);
 /* Rows found so far, by cause. */

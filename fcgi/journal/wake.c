@@ -163,6 +163,12 @@ void journal_woken(struct journal *j, bool late)
 	journal_wake(j, late ? JOURNAL_BY_TICK : JOURNAL_BY_WATCHER);
 }
 
+void journal_missed(struct journal *j)
+{
+	j->wake_all = true;
+	journal_woken(j, true);
+}
+
 void journal_wake_init(struct journal *j)
 {
 	j->watch_io = (struct loop_io){-1, 0, watch_ready};

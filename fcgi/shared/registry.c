@@ -91,29 +91,32 @@ void registry_join(struct registry *r)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static void renew(struct registry *r, struct registry_map *old)
+static bool renew(struct registry *r, struct registry_map *old)
 {
 	struct registry_map *map = try_open(r);
 
 	if (!map && !old->file)
-		return;
+		return false;
 	/* Streams of ours find out in registry_keep. */
 	take_up(r, map ? map : registry_map_private());
 	registry_map_abandon(old);
+	return true;
 }
 
-void registry_tick(struct registry *r)
+bool registry_tick(struct registry *r)
 {
 	struct registry_map *map = registry_current(r);
+	bool renewed = false;
 
 	if (!map)
-		return;
+		return false;
 	pthread_mutex_lock(&r->lock);
 	if (!map->file || mapfile_lost(map->file))
-		renew(r, map);
+		renewed = renew(r, map);
 	else
 		registry_introduce(map);
 	pthread_mutex_unlock(&r->lock);
+	return renewed;
 }
 
 /* ---- this process ---- */

@@ -81,8 +81,10 @@ void registry_wake(struct registry *r, const struct registry_crowd *crowd);
 /* Wakes one that could watch in our place. */
 void registry_wake_heir(struct registry *r);
 
-/* Each second: takes up a new file where the old one was lost. */
-void registry_tick(struct registry *r);
+/* Each second: takes up a new file where the old one was lost.  True when it
+ * did: until then this process may have missed wake-ups, and could wake nobody.
+ */
+bool registry_tick(struct registry *r);
 /* Frees the places of processes that were killed. */
 void registry_reap(struct registry *r);
 /* For those who look at us. */

@@ -86,12 +86,15 @@ static void keep_places(struct hub *hub)
 
 void hub_processes_tick(struct hub *hub)
 {
-	registry_tick(hub->registry);
+	bool renewed = registry_tick(hub->registry);
+
 	watch_fifo(hub);
 	/* Its byte may have been lost. */
 	if (registry_woken(hub->registry))
 		wake(hub, true);
 	keep_places(hub);
+	if (renewed) /* only now others see our streams in it */
+		journal_missed(hub->journal);
 }
 
 void hub_processes_fini(struct hub *hub)

@@ -35,8 +35,3 @@ server_configure()
 	apache_fcgid_folders
 	apache_test
 }
-
-server_start()
-{
-	in_group "${as_user[@]}" apache2 -DFOREGROUND -f "$work/apache.conf"
-}

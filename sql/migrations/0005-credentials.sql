@@ -2,8 +2,9 @@
 -- a token, or makes it less, writes an event that no client sees and that ends
 -- its streams.  0002 says how triggers are written here.
 --
--- The rules are those of all three tables, so each stands once, as a procedure.
--- Below the procedures, the triggers of a table only say which table it is.
+-- The three tables share their rules, so each rule stands once, as a procedure.
+-- The triggers below the procedures are in the order of the operations.  SQLite
+-- has no trigger of several tables, so sessions and tokens have one each.
 
 BEGIN IMMEDIATE;
 
@@ -194,7 +195,7 @@ BEGIN
         VALUES ('token', NEW.id, NEW.expires_at);
 END;
 
--- UPDATE and DELETE -------------------------------------------------------------
+-- before an UPDATE --------------------------------------------------------------
 
 -- UPDATE OR REPLACE would delete another row of that secret without a word.
 CREATE TRIGGER IF NOT EXISTS sessions_before_update
@@ -207,6 +208,19 @@ BEGIN
     SELECT RAISE(ABORT, 'sessions.secret_sha256: expected a secret that no other session has')
     FROM sessions WHERE secret_sha256 = NEW.secret_sha256 AND id <> NEW.id;
 END;
+
+CREATE TRIGGER IF NOT EXISTS tokens_before_update
+BEFORE UPDATE ON tokens
+BEGIN
+    SELECT RAISE(ABORT, 'tokens.id: expected the id it has')
+    WHERE NEW.id IS NOT OLD.id;
+    INSERT INTO credential_values(kind, secret_sha256, user_id, created_at, expires_at)
+        VALUES ('token', NEW.secret_sha256, NEW.user_id, NEW.created_at, NEW.expires_at);
+    SELECT RAISE(ABORT, 'tokens.secret_sha256: expected a secret that no other token has')
+    FROM tokens WHERE secret_sha256 = NEW.secret_sha256 AND id <> NEW.id;
+END;
+
+-- after an UPDATE ---------------------------------------------------------------
 
 CREATE TRIGGER IF NOT EXISTS sessions_after_update
 AFTER UPDATE ON sessions
@@ -223,24 +237,6 @@ BEGIN
             OLD.expires_at, NEW.expires_at);
 END;
 
-CREATE TRIGGER IF NOT EXISTS sessions_after_delete
-AFTER DELETE ON sessions
-BEGIN
-    INSERT INTO events(user_id, action, notification_id)
-        VALUES (OLD.user_id, 'session-ended', OLD.id);
-END;
-
-CREATE TRIGGER IF NOT EXISTS tokens_before_update
-BEFORE UPDATE ON tokens
-BEGIN
-    SELECT RAISE(ABORT, 'tokens.id: expected the id it has')
-    WHERE NEW.id IS NOT OLD.id;
-    INSERT INTO credential_values(kind, secret_sha256, user_id, created_at, expires_at)
-        VALUES ('token', NEW.secret_sha256, NEW.user_id, NEW.created_at, NEW.expires_at);
-    SELECT RAISE(ABORT, 'tokens.secret_sha256: expected a secret that no other token has')
-    FROM tokens WHERE secret_sha256 = NEW.secret_sha256 AND id <> NEW.id;
-END;
-
 CREATE TRIGGER IF NOT EXISTS tokens_after_update
 AFTER UPDATE ON tokens
 BEGIN
@@ -254,6 +250,15 @@ BEGIN
             quote(OLD.user_id) || quote(coalesce(OLD.scopes, 'read')) || quote(OLD.secret_sha256),
             quote(NEW.user_id) || quote(coalesce(NEW.scopes, 'read')) || quote(NEW.secret_sha256),
             OLD.expires_at, NEW.expires_at);
+END;
+
+-- after a DELETE ----------------------------------------------------------------
+
+CREATE TRIGGER IF NOT EXISTS sessions_after_delete
+AFTER DELETE ON sessions
+BEGIN
+    INSERT INTO events(user_id, action, notification_id)
+        VALUES (OLD.user_id, 'session-ended', OLD.id);
 END;
 
 CREATE TRIGGER IF NOT EXISTS tokens_after_delete

@@ -1,5 +1,5 @@
--- Who a secret belongs to, and the making of sessions, tokens and tickets.
--- Expired rows are found like others: the caller holds them against its clock.
+-- Finding the user of a secret; making sessions, tokens and tickets.
+-- Expired rows are found too.  The caller compares expires_at with its clock.
 
 -- name: auth_session
 SELECT id, secret_sha256, user_id, scopes, expires_at
@@ -11,8 +11,8 @@ SELECT id, secret_sha256, user_id, scopes, expires_at
 FROM tokens
 WHERE secret_sha256 = :secret_sha256
 
--- The ticket, what it says about its issuer, and the issuer as it is now: NULL
--- when that session or token is gone.
+-- The ticket, with what it says about its issuer, and the issuer as it is now.
+-- The issuer's columns are NULL when that session or token is gone.
 -- name: auth_ticket
 SELECT k.id, k.secret_sha256, k.user_id, k.scopes, k.expires_at,
        k.session_id, k.token_id, k.host_secret,
@@ -23,7 +23,7 @@ LEFT JOIN sessions AS s ON s.id = k.session_id
 LEFT JOIN tokens AS t ON t.id = k.token_id
 WHERE k.secret_sha256 = :secret_sha256
 
--- One change: it was ours to use.
+-- If this changes one row, the ticket was ours to use.
 -- name: auth_delete_ticket
 DELETE FROM tickets WHERE id = :id
 

@@ -1,4 +1,4 @@
--- What only belfry doctor needs.
+-- Queries of belfry doctor only.
 
 -- name: doctor_schema
 SELECT type, name, sql, tbl_name FROM sqlite_master
@@ -8,8 +8,8 @@ ORDER BY type, name
 -- name: doctor_object
 SELECT sql FROM sqlite_master WHERE type = :type AND name = :name
 
--- With meta_set before it in one transaction: a commit that changes nothing and
--- yet goes to the -wal.  (An UPDATE to the same value would write nothing.)
+-- Runs after meta_set in one transaction.  The commit changes nothing and is yet
+-- written to the -wal.  (An UPDATE to the same value would write nothing.)
 -- name: doctor_unset
 DELETE FROM meta WHERE key = :key
 

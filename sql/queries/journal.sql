@@ -1,14 +1,15 @@
--- The queries of the journal: its rows in order, where it stands, and what is
--- done when its history was rewritten.
+-- The queries of the journal: its rows in order, its position, and the change of
+-- epoch after its history was rewritten.
 --
--- A row of the journal comes with the notification as it is now: of `created`
--- and `updated` only, and only if it still belongs to the event's user and has
--- not expired at :now; else its columns are NULL.  (A broadcast that a user
--- takes back into his list is `created` for him alone: so a `created` of one
--- user finds a broadcast too.)  The read time is the effective one, NULL =
--- unread; of a broadcast it is always NULL.
+-- A row of the journal comes with the notification as it is now, under three
+-- conditions: the action is `created` or `updated`, the notification still
+-- belongs to the event's user, and it has not expired at :now.  Otherwise the
+-- notification's columns are NULL.  (A user who takes a hidden broadcast back gets
+-- a `created` that nobody else gets.  So a `created` of one user may find a
+-- broadcast too.)  The read time is the effective one; NULL = unread.  The read
+-- time of a broadcast is always NULL.
 
--- From the last row seen, which must still be there unchanged.
+-- Begins with the last row seen, which must still be there unchanged.
 -- name: journal_page
 SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
        n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
@@ -28,9 +29,10 @@ WHERE e.id >= :last
 ORDER BY e.id
 LIMIT :limit
 
--- What one user may see of (:after, :through]: his rows and the broadcasts', two
--- ranges of one index, merged row by row.  A `created` or `updated` without its
--- notification, or of a broadcast that he has hidden, is left out.
+-- The events of (:after, :through] that one user may see: the user's own and the
+-- broadcasts', two ranges of one index, merged row by row.  A `created` or
+-- `updated` is left out if its notification is gone, or is a broadcast that the
+-- user has hidden.
 -- name: replay_page
 SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
        n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
@@ -96,7 +98,7 @@ SELECT id, nonce FROM events ORDER BY id DESC LIMIT 1
 -- name: journal_row_at
 SELECT nonce FROM events WHERE id = :id
 
--- A new epoch: these four in one transaction, in this order.
+-- A new epoch: the next four run in one transaction, in this order.
 -- name: epoch_set
 INSERT INTO meta(key, value) VALUES ('epoch', :epoch)
 ON CONFLICT(key) DO UPDATE SET value = excluded.value
@@ -119,8 +121,8 @@ SELECT value FROM meta WHERE key = :key
 INSERT INTO meta(key, value) VALUES (:key, :value)
 ON CONFLICT(key) DO UPDATE SET value = excluded.value
 
--- Until when is this row that user's (0: for ever)?  The secret is not
--- compared: ids are never given twice while a table lives.
+-- Until when does this row let that user in (0: for ever)?  The secret is not
+-- compared, because ids are never given twice while a table lives.
 -- name: session_expiry
 SELECT coalesce(expires_at, 0) FROM sessions WHERE id = :id AND user_id = :user
 

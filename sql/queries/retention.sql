@@ -1,4 +1,4 @@
--- What goes by itself.
+-- Deleting what has expired or is more than is kept.
 
 -- name: retention_expired
 SELECT id, user_id = '*' FROM notifications
@@ -8,20 +8,21 @@ WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit
 -- name: retention_delete
 DELETE FROM notifications WHERE id = :id
 
--- Some of a broadcast's receipts, without triggers: they go because it goes.
+-- Deletes some receipts of a broadcast, with triggers switched off.  No event is
+-- wanted, because the whole broadcast goes.
 -- name: retention_delete_receipts
 DELETE FROM receipts
 WHERE notification_id = :id
   AND user_id IN (SELECT user_id FROM receipts
                   WHERE notification_id = :id LIMIT :limit)
 
--- Its receipts may be many, so that it does not go at once: nobody sees it from
--- here on, and the rest is expiry.
+-- A broadcast may have too many receipts to be deleted at once.  So it expires
+-- now: nobody sees it from here on, and the pass over expired rows does the rest.
 -- name: retention_end_broadcast
 UPDATE notifications SET expires_at = :now
 WHERE id = :id AND (expires_at IS NULL OR expires_at > :now)
 
--- The oldest events, without the newest one, which is the anchor.
+-- The oldest events.  The newest event stays, because it is the anchor.
 -- name: retention_events
 SELECT id, at FROM events
 WHERE id > :after AND id <= :through AND id < (SELECT max(id) FROM events)
@@ -33,7 +34,7 @@ SELECT count(*), coalesce((SELECT max(id) FROM events), 0) FROM events
 -- name: retention_newest_event
 SELECT coalesce(max(id), 0) FROM events
 
--- These two in one transaction.
+-- The next two run in one transaction.
 -- name: retention_prune_events
 DELETE FROM events
 WHERE id <= :last AND id < (SELECT max(id) FROM events)

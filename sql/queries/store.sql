@@ -1,9 +1,9 @@
 -- The queries of the REST side and of a stream's first frame.
 --
--- :user is who looks, :now the time (what has expired by then is not there),
--- :through and :through_at the user's watermark (0 and NULL where there is none).
+-- :user is the reader.  :now is the time; rows that have expired by then are not
+-- found.  :through and :through_at are the user's watermark, or 0 and NULL.
 -- A row is read if coalesce(read_at > 0, id <= :through), where read_at is the
--- row's own, or for a broadcast that of the user's receipt.
+-- row's own, or for a broadcast the receipt's.
 --
 -- A user's rows and the broadcasts are two ranges of one index, each in the
 -- order of ids, which UNION ALL ... ORDER BY 1 merges row by row.  One range with
@@ -24,10 +24,11 @@ SELECT read_through, read_at FROM read_marks WHERE user_id = :user
 -- name: store_last_notification
 SELECT max(id) FROM notifications
 
--- Above the watermark unread is what has no read time; anywhere, what was made
--- unread again (0).  Each is a range of notifications_by_state, so a long
--- history that is read costs nothing.  At most :limit rows of each range are
--- looked at (-1: all); the second column has the most that were.
+-- Two kinds of rows are unread: above the watermark the rows without a read time,
+-- and anywhere the rows that were made unread again (0).  Each kind is a range of
+-- notifications_by_state, so a long history of read rows costs nothing.  At most
+-- :limit rows of each range are looked at (-1: all).  The second column is the
+-- highest number of rows that were looked at in a range.
 -- name: store_unread_count
 SELECT sum(unread), max(seen) FROM (
     SELECT coalesce(sum(is_unread), 0) AS unread, count(*) AS seen FROM (
@@ -59,7 +60,7 @@ SELECT sum(unread), max(seen) FROM (
         WHERE r.user_id = :user AND r.notification_id <= :through
         LIMIT :limit))
 
--- :types is ",a,b," or NULL.  A type with a comma in it can't be asked for.
+-- :types is ",a,b," or NULL.  A type that contains a comma can't be asked for.
 -- name: store_list
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at,
@@ -126,9 +127,9 @@ WHERE r.user_id = :user AND r.notification_id <= :through
                           AND instr(n.type, ',') = 0))
 ORDER BY 1 DESC
 
--- Whoever's it is: the state is that of its user, or of :user for a broadcast.
--- The last columns: is it :user's own or a broadcast that :user has not hidden;
--- is it a broadcast.
+-- Finds any user's row.  The read state is its user's, or for a broadcast :user's.
+-- The last two columns: may :user see it (it is :user's own, or a broadcast that
+-- :user has not hidden), and is it a broadcast.
 -- name: store_get
 SELECT n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,
        n.created_at, n.updated_at,
@@ -149,9 +150,9 @@ WHERE n.id = :id
 -- name: store_find_dedupe
 SELECT id FROM notifications WHERE user_id = :user AND dedupe_key = :key
 
--- A taken dedupe key drops the row without an error (a trigger).  The defaults
--- are given: putting a NULL right afterwards is an UPDATE with all its triggers,
--- which costs as much again as the INSERT.
+-- A trigger drops the row without an error if its dedupe key is taken.  The
+-- defaults are given here, because a trigger that replaces a NULL afterwards runs
+-- an UPDATE with all its triggers.  That costs as much again as the INSERT.
 -- name: store_insert
 INSERT INTO notifications(user_id, type, title, body, data, link, priority,
                           expires_at, dedupe_key)
@@ -200,8 +201,8 @@ ON CONFLICT(user_id, notification_id) DO UPDATE
 SET deleted_at = excluded.deleted_at
 WHERE receipts.deleted_at IS NULL
 
--- It only rises.  Where it stays but covers something that was made unread
--- again, the triggers tell all-read once more; else they drop this.
+-- The watermark only rises.  If it stays and covers a row that was made unread
+-- again, the triggers write all-read once more.  Otherwise they drop this.
 -- name: store_raise_mark
 INSERT INTO read_marks(user_id, read_through, read_at)
 VALUES (:user, :new_through, :now)
@@ -209,7 +210,7 @@ ON CONFLICT(user_id) DO UPDATE
 SET read_through = excluded.read_through, read_at = excluded.read_at
 WHERE excluded.read_through >= read_marks.read_through
 
--- What was made unread again, up to an id below the watermark.
+-- The rows that were made unread again, up to an id below the watermark.
 -- name: store_reread_rows
 UPDATE notifications SET read_at = :now
 WHERE user_id = :user AND read_at = 0 AND id <= :new_through

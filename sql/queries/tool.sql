@@ -1,4 +1,4 @@
--- What only the tool needs.  A NULL :user means everybody.
+-- Queries of the tool only.  A NULL :user means everybody.
 
 -- name: tool_list_sessions
 SELECT id, user_id, scopes, created_at, expires_at
@@ -24,8 +24,9 @@ DELETE FROM tokens WHERE id = :id
 -- name: tool_delete_tokens_of
 DELETE FROM tokens WHERE user_id = :user
 
--- The journal from a row on, as it is now: a notification that has meanwhile
--- gone, expired or changed hands is NULL.  The last column is when it happened.
+-- The journal from a row on, with each notification as it is now.  A notification
+-- that is gone, has expired or belongs to another user is NULL.  The last column
+-- is the event's time.
 -- name: tool_tail
 SELECT e.id, e.user_id, e.action, e.notification_id, e.nonce,
        n.id, n.user_id, n.type, n.title, n.body, n.data, n.link, n.priority,

@@ -1,5 +1,5 @@
--- Prepared once like any other: compiling them anew for each request cost as much
--- as looking a credential up.
+-- Prepared once, like every query.  Compiling these for each request cost as much
+-- as looking up a credential.
 
 -- name: begin_read
 BEGIN

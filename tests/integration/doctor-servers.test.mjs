@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import {
 	CONFIG,
 	QUICKLY,
+	arrived,
 	doctor,
 	examine,
 	names,
@@ -63,12 +64,6 @@ const WRONG = [
 	['apache-cgi', change('CGIDScriptTimeout 300', 'CGIDScriptTimeout 1'), CUT,
 		'CGIDScriptTimeout 300'],
 ];
-
-// On a busy machine an event may take more than a second: then the tool warns.
-function arrived(found) {
-	assert.match(found.checks.event?.detail ?? '', /^arrives \d+ ms after its commit$/, found.text);
-	assert.notEqual(found.checks.event.result, 'fail');
-}
 
 describe('belfry doctor URL', { concurrency: 4 }, () => {
 	for (const server of Object.keys(FILES))

@@ -194,6 +194,15 @@ describe('belfry doctor', () => {
 		await finds('schema', { result: 'warn', detail: /theirs \(not Belfry's\)/ }, made);
 	});
 
+	test('a table that is changed is not to be dropped', async () => {
+		const made = await database();
+		await sqlite(made.db, 'ALTER TABLE notifications ADD COLUMN theirs TEXT;');
+		const { detail, changes } = (await doctor(['--db', made.db])).checks.schema;
+		assert.match(detail, /table notifications \(changed\)/);
+		assert.doesNotMatch(changes.join('\n'), /DROP/);
+		assert.ok(changes.some((change) => /\.schema notifications/.test(change)), changes.join('\n'));
+	});
+
 	// As in a database that an older state of the program has made.
 	test('many triggers that are changed: the commands mend them all', async () => {
 		const made = await database();

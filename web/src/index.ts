@@ -2,115 +2,26 @@
 // true by the stream and by requests, and the things a person can do. Here
 // model, link and requests meet; each of them knows nothing of the others.
 
+import type { Events, Notifications, Options, Snapshot } from './api.js';
 import { backoffMs } from './backoff.js';
-import type { Headers } from './http.js';
-import type { Link, Sharing } from './link.js';
+import type { Link } from './link.js';
 import type { Action } from './model.js';
-import type { Wish } from './pending.js';
 import type { HttpError, Request } from './rest.js';
 import {
-	initialState, unknownRead, view, type Filter, type Note,
+	initialState, unknownRead, view, type Note, type Wish,
 } from './state.js';
 import type {
-	ConnectionStatus, Count, Frame, FrameData, Notification, Page, Start,
-	StatusInfo, WireNotification,
+	ConnectionStatus, Count, Frame, Page, Start, StatusInfo, WireNotification,
 } from './types.js';
 
 export type { HttpError } from './rest.js';
-export type { Sharing } from './link.js';
+export type * from './api.js';
 export type * from './types.js';
 
 const SETTLE_MS = 200;
 const LINGER_MS = 1000;
 
-export interface Options extends Filter {
-	/** Where the server's interface is: `/api/notifications`. */
-	url?: string;
-	/** Notifications per request: 50, up to 200. */
-	pageSize?: number;
-	/**
-	 * One stream for all tabs: by a shared worker or else by locks (`auto`), or
-	 * a stream for each (`none`).
-	 */
-	sharing?: Sharing;
-	/** Who is signed in; tabs share a stream with those of the same user. */
-	user?: string;
-	/** For `Authorization`; asked before every request. */
-	headers?: Headers;
-	/**
-	 * A ticket, got with `headers`, opens each stream: a native EventSource, in
-	 * place of fetch, where no cookie can go.
-	 */
-	tickets?: boolean;
-	/** `include` for a server of another origin. */
-	credentials?: RequestCredentials;
-	/** Close the stream after this time in the background. */
-	closeHiddenAfterMs?: number;
-}
-
-/** What is shown. Each change makes a new one; what is the same stays. */
-export interface Snapshot {
-	/** Newest first. */
-	readonly notifications: readonly Notification[];
-	readonly unreadCount: number;
-	readonly hasUnread: boolean;
-	/** The first page is not there yet. */
-	readonly isLoading: boolean;
-	/** There are older ones: `loadMore()`. */
-	readonly hasMore: boolean;
-	readonly connectionStatus: ConnectionStatus;
-	readonly isConnected: boolean;
-	/** What is shown may be behind the server. */
-	readonly isStale: boolean;
-	/** When the next try is, in Unix milliseconds. */
-	readonly retryAt: number | null;
-	/** An HTTP status, a reason of `close`, or a word of our own. */
-	readonly reason: number | string | null;
-}
-
-/** What `on()` tells. */
-export interface Events extends FrameData {
-	/** The stream has brought a new notification. */
-	created: Notification;
-	/** Any event of the stream, with its id. */
-	frame: Frame;
-	status: StatusInfo;
-}
-
 type Told = keyof Events | 'change';
-
-export interface Notifications extends Snapshot {
-	/** The same object until something changes. */
-	getSnapshot(): Snapshot;
-	/** The first who subscribes connects, the last one's going disconnects. */
-	subscribe(listener: () => void): () => void;
-	/** Counts as subscribing. */
-	on<E extends keyof Events>(
-		type: E, listener: (data: Events[E]) => void,
-	): () => void;
-	/** Connects without a subscriber. */
-	connect(): void;
-	/** Stays so until `connect()` or `reconnect()`. */
-	disconnect(): void;
-	/** Now, whatever the wait was for. */
-	reconnect(): void;
-	/** Disconnects in all tabs and forgets what was loaded. */
-	signOut(): void;
-	/**
-	 * What a person does shows at once; where it fails it is taken back, and
-	 * the promise rejects with an HttpError.
-	 */
-	markAsRead(id: number): Promise<void>;
-	markAsUnread(id: number): Promise<void>;
-	/** What is known now; what comes meanwhile stays unread. */
-	markAllAsRead(): Promise<void>;
-	remove(id: number): Promise<void>;
-	loadMore(): Promise<void>;
-	/** Asks for the first page again; what is newer stays. */
-	refresh(): Promise<unknown>;
-	/** The whole of one that came cut from the stream. */
-	loadWhole(id: number): Promise<void>;
-}
 
 export function createNotifications(options: Options = {}): Notifications {
 	const handlers: { [E in Told]?: Set<(data: never) => void> } = {};

@@ -1,15 +1,12 @@
 // From a tab to its stream: through the hub of all tabs where the browser can,
 // else straight to the server. The store loads this when it first connects.
 
+import type { Options } from './api.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import type { Options } from './index.js';
 import { hubTransport, openLocks, openWorker, type Medium } from './media.js';
 import { FORGET, REPLAY } from './messages.js';
 import { baseOf } from './rest.js';
 import { directWays, type Address } from './ways.js';
-
-/** How tabs share one stream. */
-export type Sharing = 'auto' | 'worker' | 'locks' | 'none';
 
 export interface LinkOptions
 	extends Options,

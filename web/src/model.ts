@@ -11,8 +11,8 @@
 // One's own changes are an overlay over what the server has said: pending.ts.
 
 import { later, newer } from './eventid.js';
-import { isEcho, isSettled, type Pending, type Wish } from './pending.js';
-import type { Asked, Key, Note, State } from './state.js';
+import { isEcho, isSettled } from './pending.js';
+import type { Asked, Key, Note, Pending, State, Wish } from './state.js';
 import type {
 	Change, Connected, Count, Frame, Page, WireNotification,
 } from './types.js';

@@ -4,20 +4,8 @@
 // was asked for after it decides.
 
 import { newer } from './eventid.js';
-import type { Note, State } from './state.js';
+import type { Note, Pending, State } from './state.js';
 import type { Change } from './types.js';
-
-export type Wish =
-	| { kind: 'read' | 'unread' | 'deleted'; id: number }
-	| { kind: 'all-read'; through: number };
-
-export type Pending = Wish & {
-	key: number | string;
-	/** The newest event when it was made. */
-	since: string;
-	/** The model's turn when it was answered. */
-	confirmed: number | null;
-};
 
 /** The stream tells of the same change, whoever made it. */
 export function isEcho(op: Pending, id: number | undefined, data: Change) {

@@ -2,7 +2,7 @@
 // answer says, or that there was no answer (status 0).
 
 import { parsed, retryAfterMs } from './http.js';
-import type { Options } from './index.js';
+import type { Options } from './api.js';
 import { PATIENCE_MS } from './messages.js';
 
 export class HttpError extends Error {

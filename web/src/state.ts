@@ -1,7 +1,6 @@
 // What is known of a person's notifications, and what is shown of it. How the
 // one becomes the next is in model.ts.
 
-import type { Pending } from './pending.js';
 import type { Notification, WireNotification } from './types.js';
 
 export interface Note {
@@ -15,6 +14,20 @@ export interface Note {
 export type Key = number | string;
 export type Asked = { head: string; turn: number };
 type Heard = { at: string; gone?: true; read?: boolean };
+
+/** What a person wants. */
+export type Wish =
+	| { kind: 'read' | 'unread' | 'deleted'; id: number }
+	| { kind: 'all-read'; through: number };
+
+/** A wish that is shown, and that the server has not confirmed yet. */
+export type Pending = Wish & {
+	key: number | string;
+	/** The newest event when it was made. */
+	since: string;
+	/** The model's turn when it was answered. */
+	confirmed: number | null;
+};
 
 export interface State {
 	/** A first page has arrived. */

@@ -1,6 +1,6 @@
 // The ways that lead to the server itself.
 
-import type { Options } from './index.js';
+import type { Options } from './api.js';
 import { createRequest } from './rest.js';
 import {
 	fetchTransport, nativeTransport, type Transport,

@@ -1,9 +1,9 @@
 /*
- * advice: a symptom, a web server and how the responder was started
- * give the line to change, and the file of this project that has it.
+ * advice: one table.  A symptom, a web server and how the responder was started
+ * lead to the line to change and to the file of this project that has it.
  *
- * One table, and every row that fits is printed: where it can't be told how
- * the responder was started, that may be several.
+ * Every row that fits is printed.  Several may fit when it is not known how the
+ * responder was started.
  */
 #include "tool/doctor/internal.h"
 
@@ -17,13 +17,13 @@
 
 #define LINE_BYTES (2 * PATH_MAX)
 
-#define ANY	0u
 #define SERVICE (1u << VIA_SERVICE)
 #define CHILD	(1u << VIA_CHILD)
 #define CGI	(1u << VIA_CGI)
 #define ACCOUNT (1u << VIA_ACCOUNT)
 /* By files of the web server's own configuration. */
 #define OURS (SERVICE | CHILD | CGI)
+#define ANY  (OURS | ACCOUNT)
 
 static const char *const apache_files[] = {
     [VIA_SERVICE] = "apache/proxy.conf",
@@ -33,12 +33,12 @@ static const char *const apache_files[] = {
 };
 
 /* In a line, {base} is base_path, {config} the configuration's path, {program}
- * this program's. */
+ * this program's.  The rows of a symptom for any other server come last. */
 static const struct advice {
 	enum doctor_symptom symptom;
 	const char *server; /* how its Server header begins; "" is any other */
-	unsigned via;
-	const char *file; /* NULL: Apache's for the way that it is started */
+	unsigned via;	    /* the ways of starting the row is for */
+	const char *file;   /* NULL: the file of Apache for that way */
 	const char *line;
 } advices[] = {
     {SYMPTOM_HELD, "lighttpd", SERVICE | CHILD, "lighttpd.conf",
@@ -162,13 +162,6 @@ static void print(struct doctor *d, const char *file, const char *text)
 	free(path);
 }
 
-/* The ways for which a row is meant.  Where it is not known how the responder
- * was started, that is every way but an account's, which can be seen. */
-static unsigned ways_of(const struct advice *a, enum doctor_via via)
-{
-	return (a->via ? a->via : OURS | ACCOUNT) & (via ? 1u << via : OURS);
-}
-
 static void print_row(struct doctor *d, const struct advice *a, unsigned ways)
 {
 	if (a->file) {
@@ -180,29 +173,21 @@ static void print_row(struct doctor *d, const struct advice *a, unsigned ways)
 			print(d, apache_files[via], a->line);
 }
 
-static unsigned print_all(struct doctor *d, enum doctor_symptom symptom,
-			  const char *server, enum doctor_via via)
+void doctor_advise(struct doctor *d, enum doctor_symptom symptom,
+		   const char *server, enum doctor_via via)
 {
-	unsigned count = 0;
+	/* An unknown way is never an account's, as that one can be seen. */
+	const unsigned possible = via ? 1u << via : OURS;
+	bool found = false;
 
 	for (size_t i = 0; i < ADVICES; i++) {
 		const struct advice *a = &advices[i];
 		size_t n = strlen(a->server);
-		unsigned ways = ways_of(a, via);
 
-		if (a->symptom != symptom ||
-		    (n ? strncasecmp(server, a->server, n) != 0 : *server) ||
-		    !ways)
+		if (a->symptom != symptom || !(a->via & possible) ||
+		    (n ? strncasecmp(server, a->server, n) != 0 : found))
 			continue;
-		print_row(d, a, ways);
-		count++;
+		print_row(d, a, a->via & possible);
+		found = true;
 	}
-	return count;
-}
-
-void doctor_advise(struct doctor *d, enum doctor_symptom symptom,
-		   const char *server, enum doctor_via via)
-{
-	if (print_all(d, symptom, server, via) == 0)
-		print_all(d, symptom, "", via);
 }

@@ -1,9 +1,9 @@
 /*
- * doctor: `belfry doctor [URL]`: runs all checks, says what each found, and
- * fails if one did.
+ * doctor: `belfry doctor [URL]` runs all checks, says what each found, and
+ * fails if one failed.
  *
- * A check that can't be made for a reason another line tells is left out; one
- * that can't be made for a reason of its own is said to be skipped.
+ * A check may be impossible because an earlier one failed: then it is left out.
+ * Impossible for a reason of its own, it is said to be skipped.
  */
 #include "tool/doctor/internal.h"
 
@@ -29,7 +29,7 @@ static void check_configuration(struct doctor *d)
 			       : "no file, only defaults (--config names one)");
 }
 
-/* Elsewhere than the database is, with a credential that was given. */
+/* The database is on another machine, and a credential was given. */
 static bool is_remote(const struct doctor *d)
 {
 	return d->url && (d->token || d->session) && !d->cmd->db_path &&

@@ -1,11 +1,11 @@
 /*
- * files: may everybody who has to write, write?
+ * files: can each user that must write the database write all of it?
  *
- * SQLite writes two more files into the folder, -wal and -shm, and whoever
- * comes first makes them.  So the folder and all files need one group (the
- * folder's, by its setgid bit) and the same rights for it; a -wal that another
- * group owns locks the others out.  Nothing is opened here: closing a database
- * by hand would drop the locks of this process.
+ * SQLite makes two more files in the folder: -wal and -shm.  Their owner is the
+ * user that connects first.  So the folder and all files need one group (the
+ * folder's, by its setgid bit) with the same rights.  A -wal of another group
+ * locks the other users out.  No file is opened here: closing a database by
+ * hand would drop the locks of this process.
  */
 #include "tool/doctor/internal.h"
 
@@ -34,6 +34,7 @@ static const char *const suffixes[] = {"",
 				       "-belfry.d/head-1",
 				       "-belfry.d/registry-1"};
 #define SUFFIXES (sizeof(suffixes) / sizeof(suffixes[0]))
+#define PATHS	 (1 + (int)SUFFIXES)
 
 struct place {
 	const char *path; /* the database's */
@@ -41,10 +42,13 @@ struct place {
 	struct stat dir_stat, file_stat;
 };
 
-static void print_path(char out[static PATH_MAX + 16], const char *path,
-		       const char *suffix)
+/* Path 1 is the folder, 2 the database, then come the files beside it. */
+static void path_of(const struct place *place, int number,
+		    char out[static PATH_MAX + 16])
 {
-	snprintf(out, PATH_MAX + 16, "%s%s", path, suffix);
+	snprintf(out, PATH_MAX + 16, "%s%s",
+		 number == 1 ? place->dir : place->path,
+		 number == 1 ? "" : suffixes[number - 2]);
 }
 
 /* ---- the folder ---- */
@@ -58,8 +62,8 @@ static bool is_ours(const struct place *place, const char *name)
 	       (name[n] == '\0' || name[n] == '-');
 }
 
-/* Names in the folder that have nothing to do with the database; one of them
- * as an example. */
+/* Counts the names in the folder that do not belong to the database; one of
+ * them is the example. */
 static unsigned count_others(const struct place *place,
 			     char example[static NAME_MAX + 1])
 {
@@ -118,17 +122,16 @@ static void check_folder(struct doctor *d, const struct place *place)
 
 /* ---- the files ---- */
 
-static bool check_file(struct doctor *d, const struct place *place,
-		       const char *suffix)
+static bool check_file(struct doctor *d, const struct place *place, int number)
 {
 	const struct stat *base = &place->file_stat;
-	/* Others are none of its writers: see below. */
+	/* The rights of others are looked at in check_rights. */
 	const unsigned rights = S_IRWXU | S_IRWXG;
 	char path[PATH_MAX + 16];
 	unsigned wanted = base->st_mode & rights;
 	struct stat st;
 
-	print_path(path, place->path, suffix);
+	path_of(place, number, path);
 	if (stat(path, &st) < 0)
 		return true;	 /* -wal and -shm go with the last connection */
 	if (S_ISDIR(st.st_mode)) /* who may read may go in */
@@ -155,9 +158,10 @@ static void check_rights(struct doctor *d, const struct place *place)
 	const struct stat *st = &place->file_stat;
 	bool good = true;
 
-	for (size_t i = 1; i < SUFFIXES; i++)
-		good = check_file(d, place, suffixes[i]) && good;
-	/* The folder may keep everybody out; then the file's mode is idle. */
+	for (int i = 3; i <= PATHS; i++)
+		good = check_file(d, place, i) && good;
+	/* Where the folder keeps others out, the file's mode does not matter.
+	 */
 	if ((st->st_mode & S_IRWXO) && (place->dir_stat.st_mode & S_IXOTH)) {
 		doctor_say(d, DOCTOR_WARN, "rights",
 			   "%s: others than its group may %s it (mode %04o)",
@@ -188,8 +192,8 @@ static bool is_member(const struct group *group, const char *name)
 	return false;
 }
 
-/* From the files themselves: what else a libc would ask (NSS) is not there in a
- * program that is linked statically. */
+/* Reads the files themselves: a program that is linked statically can't use the
+ * other sources of users and groups (NSS). */
 static bool find_person(const char *name, struct person *out)
 {
 	FILE *users = fopen("/etc/passwd", "re");
@@ -213,18 +217,17 @@ static bool find_person(const char *name, struct person *out)
 	return user != NULL;
 }
 
-/* 0: all is well, else 1 + the index of the suffix that is refused, or
- * 1 + SUFFIXES for the folder. */
+/* The number of the first path (path_of) that is refused; 0: none is. */
 static int find_refused(const struct place *place)
 {
 	char path[PATH_MAX + 16];
+	int wanted;
 
-	if (access(place->dir, R_OK | W_OK | X_OK) != 0)
-		return 1 + (int)SUFFIXES;
-	for (size_t i = 0; i < SUFFIXES; i++) {
-		print_path(path, place->path, suffixes[i]);
-		if (access(path, R_OK | W_OK) != 0 && errno != ENOENT)
-			return 1 + (int)i;
+	for (int i = 1; i <= PATHS; i++) {
+		path_of(place, i, path);
+		wanted = i == 1 ? R_OK | W_OK | X_OK : R_OK | W_OK;
+		if (access(path, wanted) != 0 && errno != ENOENT)
+			return i;
 	}
 	return 0;
 }
@@ -277,10 +280,7 @@ static void check_access(struct doctor *d, const struct place *place)
 		doctor_say(d, DOCTOR_SKIP, "access", "%s: can't be tried", who);
 		return;
 	}
-	if (refused == 1 + (int)SUFFIXES)
-		snprintf(what, sizeof(what), "%s", place->dir);
-	else
-		print_path(what, place->path, suffixes[refused - 1]);
+	path_of(place, refused, what);
 	doctor_say(d, DOCTOR_FAIL, "access", "%s may not write %s", who, what);
 	/* Nobody is to be put into root's group. */
 	if (d->user && place->file_stat.st_gid == 0)

@@ -1,6 +1,6 @@
 /*
- * http: curl writes head and body to a pipe as they come; both are
- * read from there and taken apart, the body by what text/event-stream is.
+ * http: curl writes the head and the body to a pipe as they come.  They are
+ * read from there and taken apart, the body as text/event-stream.
  */
 #include "tool/doctor/http.h"
 
@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,6 @@
 
 #include "lib/clock.h"
 #include "lib/err.h"
-#include "lib/mem.h"
 #include "tool/doctor/internal.h"
 
 #define BODY_MAX_BYTES (4u * 1024 * 1024)
@@ -28,82 +26,48 @@
 
 /* ---- starting ---- */
 
-static int input_of(const char *text, struct err *err)
+/* In the child.  -q: no ~/.curlrc; --stderr -: the last line says why it
+ * failed.  Where there is no curl, the only line says so. */
+static void run_curl(const char *url, bool insecure, int input, int output)
 {
-	int fd = memfd_create("headers", MFD_CLOEXEC);
-	ssize_t n = (ssize_t)strlen(text);
-
-	if (fd >= 0 && pwrite(fd, text, (size_t)n, 0) == n)
-		return fd;
-	err_set_errno(err, "memfd");
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0)
+		execlp("curl", "curl", "-q", "-sS", "-N", "-i", "-g",
+		       "--noproxy", "*", "--stderr", "-", "-H", "@-",
+		       "--connect-timeout", "10", url, insecure ? "-k" : NULL,
+		       (char *)NULL);
+	dprintf(output,
+		"curl (the program, which makes the requests; apt install "
+		"curl): %s\n",
+		strerror(errno));
+	_exit(1);
 }
 
-static int spawn_curl(struct http *h, const struct http_request *request,
-		      int input, int output)
+int http_start(struct http *h, const char *url, const char *headers,
+	       bool insecure, struct err *err)
 {
-	/* -q: no ~/.curlrc; --stderr -: its last line is why it failed. */
-	const char *const words[] = {"curl",
-				     "-q",
-				     "-sS",
-				     "-N",
-				     "-i",
-				     "-g",
-				     "--noproxy",
-				     "*",
-				     "--stderr",
-				     "-",
-				     "-H",
-				     "@-",
-				     "--connect-timeout",
-				     "10",
-				     request->url,
-				     request->insecure ? "-k" : NULL,
-				     NULL};
-	char *argv[sizeof(words) / sizeof(words[0])] = {NULL};
-	posix_spawn_file_actions_t actions;
-	size_t n = 0;
-	int error;
-
-	for (; words[n]; n++)
-		argv[n] = mem_strdup(words[n]);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	error = posix_spawnp(&h->pid, "curl", &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	while (n)
-		free(argv[--n]);
-	return error;
-}
-
-int http_start(struct http *h, const struct http_request *request,
-	       struct err *err)
-{
-	int input, ends[2], error;
+	size_t n = strlen(headers);
+	int input, ends[2];
+	pid_t pid = -1;
 
 	memset(h, 0, sizeof(*h));
-	input = input_of(request->headers, err);
-	if (input < 0)
-		return -1;
-	if (pipe2(ends, O_CLOEXEC) < 0) {
-		err_set_errno(err, "pipe");
-		close(input);
-		return -1;
-	}
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set_errno(err, "pipe");
 	h->sent_ns = clock_mono_ns();
-	error = spawn_curl(h, request, input, ends[1]);
-	close(input);
+	input = memfd_create("headers", MFD_CLOEXEC);
+	if (input >= 0 && pwrite(input, headers, n, 0) == (ssize_t)n)
+		pid = fork();
+	if (pid == 0)
+		run_curl(url, insecure, input, ends[1]);
+	if (pid < 0)
+		err_set_errno(err, "curl");
+	if (input >= 0)
+		close(input);
 	close(ends[1]);
-	if (error) {
+	if (pid < 0) {
 		close(ends[0]);
-		h->pid = 0;
-		errno = error;
-		return err_set_errno(err, "curl (the program, which makes the "
-					  "requests; apt install curl)");
+		return -1;
 	}
+	h->pid = pid;
 	h->fd = ends[0];
 	buf_init(&h->in, BODY_MAX_BYTES);
 	return 0;
@@ -145,7 +109,6 @@ static void take_line(struct http *h, struct span line)
 		h->status = atoi(line.data + end);
 	}
 	take_field(line, "server:", h->server);
-	take_field(line, "content-type:", h->type);
 	take_field(line, "content-encoding:", h->encoding);
 }
 
@@ -174,7 +137,6 @@ static void read_head(struct http *h)
 
 static void take_end(struct http *h)
 {
-	char *text;
 	const char *last;
 
 	h->ended = true;
@@ -182,41 +144,46 @@ static void take_end(struct http *h)
 	if (h->in.overflow)
 		return;
 	h->in.len--;
-	last = NULL;
-	for (text = h->in.data; (text = strstr(text, "curl: (")); text++)
-		last = text;
+	/* Without a head, all that came is the reason. */
+	last = h->body ? NULL : h->in.data;
+	for (const char *at = h->in.data; (at = strstr(at, "curl: (")); at++)
+		last = at;
 	if (last)
 		snprintf(h->why, sizeof(h->why), "%.*s",
 			 (int)strcspn(last, "\n"), last);
 }
 
+static void take_input(struct http *h)
+{
+	char *room = buf_reserve(&h->in, READ_BYTES);
+	ssize_t n = room ? read(h->fd, room, READ_BYTES) : 0;
+
+	if (n <= 0) {
+		take_end(h);
+		return;
+	}
+	buf_commit(&h->in, (size_t)n);
+	h->last_ns = clock_mono_ns();
+	if (!h->body)
+		read_head(h);
+	if (h->body && h->in.len > h->body && !h->body_ns)
+		h->body_ns = h->last_ns;
+}
+
 bool http_wait(struct http *h, int64_t deadline_ns)
 {
 	struct pollfd ready = {.fd = h->fd, .events = POLLIN};
-	int64_t now;
-	ssize_t n;
-	char *room;
 
 	while (!h->ended && !doctor_interrupted()) {
-		now = clock_mono_ns();
-		if (poll(&ready, 1, now < deadline_ns ? POLL_MS : 0) <= 0) {
-			if (now >= deadline_ns)
-				return false;
-			continue;
-		}
-		room = buf_reserve(&h->in, READ_BYTES);
-		n = room ? read(h->fd, room, READ_BYTES) : 0;
-		if (n <= 0) {
-			take_end(h);
+		bool late = clock_mono_ns() >= deadline_ns;
+
+		/* What is there already is taken even when it is late. */
+		if (poll(&ready, 1, late ? 0 : POLL_MS) > 0) {
+			take_input(h);
 			return true;
 		}
-		buf_commit(&h->in, (size_t)n);
-		h->last_ns = clock_mono_ns();
-		if (!h->body)
-			read_head(h);
-		if (h->body && h->in.len > h->body && !h->body_ns)
-			h->body_ns = h->last_ns;
-		return true;
+		if (late)
+			return false;
 	}
 	return h->ended;
 }

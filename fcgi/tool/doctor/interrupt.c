@@ -1,6 +1,6 @@
 /*
- * interrupt: a run that is interrupted ends what it has begun: it may have rows
- * in the database to remove.
+ * interrupt: a signal only leaves a note.  The run may have rows in the
+ * database to remove, so it ends by itself.
  */
 #include <signal.h>
 #include <stddef.h>

@@ -13,7 +13,7 @@
 
 #define SPACE_LEAST ((uint64_t)16 << 20)
 #define SPACE_SMALL ((uint64_t)256 << 20)
-/* Besides one for each stream: the database's, the pool's, requests. */
+/* Besides one for each stream: of the database, the workers, requests. */
 #define DESCRIPTORS_MORE 64
 #define WATCHES_LEAST	 64
 
@@ -37,12 +37,12 @@ static void check_space(struct doctor *d)
 
 static void check_descriptors(struct doctor *d)
 {
-	uint64_t streams = d->cmd->config->max_streams, limit = 0;
+	const uint64_t streams = d->cmd->config->max_streams;
 	enum doctor_via via;
-	pid_t pid = doctor_find_responder(d->real_path, &via);
+	long pid = doctor_find_responder(d->real_path, &via);
+	uint64_t limit = pid ? doctor_descriptors_of((pid_t)pid) : 0;
+	uint64_t room = limit > DESCRIPTORS_MORE ? limit - DESCRIPTORS_MORE : 0;
 
-	if (pid)
-		limit = doctor_descriptors_of(pid);
 	if (!pid) {
 		doctor_say(d, DOCTOR_SKIP, "descriptors",
 			   "no responder has the database open now");
@@ -50,28 +50,24 @@ static void check_descriptors(struct doctor *d)
 		doctor_say(d, DOCTOR_SKIP, "descriptors",
 			   "the limits of process %ld are for its user to "
 			   "see",
-			   (long)pid);
-	} else if (via == VIA_CGI || limit >= streams + DESCRIPTORS_MORE) {
+			   pid);
+	} else if (via == VIA_CGI || room >= streams) {
 		doctor_say(d, DOCTOR_OK, "descriptors",
-			   "process %ld may have %" PRIu64, (long)pid, limit);
+			   "process %ld may have %" PRIu64, pid, limit);
 	} else {
 		doctor_say(d, DOCTOR_WARN, "descriptors",
 			   "process %ld may have %" PRIu64
 			   ", which is no more than %" PRIu64
 			   " streams; max_streams is %" PRIu64,
-			   (long)pid, limit,
-			   limit > DESCRIPTORS_MORE ? limit - DESCRIPTORS_MORE
-						    : 0,
-			   streams);
+			   pid, limit, room, streams);
 		if (via == VIA_SERVICE)
 			doctor_change(d, "belfry.service",
 				      "LimitNOFILE=%" PRIu64,
 				      streams + DESCRIPTORS_MORE);
 		else
-			doctor_change(
-			    d, "belfry.conf", "max_streams = %" PRIu64,
-			    limit > DESCRIPTORS_MORE ? limit - DESCRIPTORS_MORE
-						     : 1);
+			doctor_change(d, "belfry.conf",
+				      "max_streams = %" PRIu64,
+				      room ? room : 1);
 	}
 }
 
@@ -87,7 +83,7 @@ static bool read_number(const char *path, uint64_t *out)
 	return good;
 }
 
-/* That there are some left now is what the inotify check has shown. */
+/* Only the limits.  The check "inotify" has shown that some are left. */
 static void check_inotify_limits(struct doctor *d)
 {
 	uint64_t watches = 0, instances = 0;

@@ -1,7 +1,7 @@
 /*
- * probe: everything that a run writes belongs to one user that
- * nobody else is, and is gone after a quarter of an hour even if it is killed.
- * What stays is a few rows of the journal, which no other client sees.
+ * probe: all that a run writes belongs to a user of its own, and expires after
+ * a quarter of an hour if the run is killed.  A few rows of the journal stay;
+ * no other client sees them.
  */
 #include "tool/doctor/probe.h"
 
@@ -152,14 +152,13 @@ static int start(struct probe *p, const char *path, bool stream,
 		 struct http *out, struct err *err)
 {
 	char url[PROBE_URL_BYTES], headers[HEADERS_BYTES];
-	struct http_request request = {url, headers, p->d->insecure};
 
 	memset(out, 0, sizeof(*out));
 	snprintf(url, sizeof(url), "%s%s", p->base, path);
 	if (put_ticket(p, url, sizeof(url), err) < 0)
 		return -1;
 	put_headers(p, stream, headers);
-	return http_start(out, &request, err);
+	return http_start(out, url, headers, p->d->insecure, err);
 }
 
 int probe_get(struct probe *p, const char *path, struct http *out)
@@ -207,8 +206,8 @@ static void note_close(struct probe *p, struct span data)
 	json_free(root);
 }
 
-bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
-		 struct http_event *out)
+static bool next_event(struct probe *p, const char *name, int64_t deadline_ns,
+		       struct http_event *out)
 {
 	for (;;) {
 		while (http_next_event(&p->http, &p->at, out)) {
@@ -217,7 +216,7 @@ bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
 					 (int)out->id.len, out->id.data);
 			if (span_equal_text(out->name, "close"))
 				note_close(p, out->data);
-			if (!name || span_equal_text(out->name, name))
+			if (span_equal_text(out->name, name))
 				return true;
 		}
 		/* What is compressed can't be read. */
@@ -225,6 +224,27 @@ bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
 		    !http_wait(&p->http, deadline_ns))
 			return false;
 	}
+}
+
+int64_t probe_round_trip_ms(struct probe *p)
+{
+	int64_t begin = clock_mono_ns();
+	struct http h;
+
+	probe_get(p, "/healthz", &h);
+	http_stop(&h);
+	return probe_ms(begin, clock_mono_ns());
+}
+
+bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
+		 struct http_event *out)
+{
+	if (next_event(p, name, deadline_ns, out))
+		return true;
+	if (p->http.ended || *p->http.encoding)
+		return false;
+	probe_round_trip_ms(p);
+	return next_event(p, name, clock_mono_ns(), out);
 }
 
 int probe_notify(struct probe *p, const char *title, struct err *err)

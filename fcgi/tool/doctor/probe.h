@@ -1,7 +1,7 @@
 /*
- * probe: who asks, and how: a user of this run's own with a token
- * and notifications, all of which go at its end and, should that not come,
- * expire.
+ * probe: a client of the site for one run, and what the checks through the web
+ * server ask of it.  Its user, token and notifications are made for this run
+ * and removed at its end.  After a run that was killed they expire.
  */
 #ifndef BELFRY_CMD_DOCTOR_PROBE_H
 #define BELFRY_CMD_DOCTOR_PROBE_H
@@ -20,14 +20,16 @@ struct probe {
 	char base[PROBE_URL_BYTES]; /* URL of the API */
 	char user[64];		    /* "": a credential was given, not made */
 	char secret[64];
-	int64_t token_id; /* 0: none was made */
-	bool by_ticket;	  /* Authorization does not arrive */
-	char server[HTTP_FIELD_BYTES];
+	int64_t token_id;	       /* 0: none was made */
+	bool by_ticket;		       /* Authorization does not arrive */
+	char server[HTTP_FIELD_BYTES]; /* its Server header */
 	enum doctor_via via;
-	struct http http; /* the stream */
-	size_t at;	  /* its events have been taken up to here */
-	char cursor[24];  /* the id of the last one that had one */
-	char closed[32];  /* why the responder has ended it, or "" */
+	struct http http;     /* the stream */
+	size_t at;	      /* its events have been taken up to here */
+	char cursor[24];      /* the id of the last event that had one */
+	char closed[32];      /* why the responder has ended it, or "" */
+	int64_t heartbeat_ms; /* as its event `connected` says, like poll */
+	bool poll;
 };
 
 /* Makes the credential unless one was given.  -1: there is neither that nor a
@@ -41,33 +43,29 @@ void probe_close(struct probe *p);
 int probe_get(struct probe *p, const char *path, struct http *out);
 /* Opens the stream, again from where it was. */
 int probe_stream(struct probe *p, struct err *err);
-/* The next event of that name (NULL: any) before the deadline. */
+/* The next event of that name before the deadline.  It is given up only after
+ * another request, sent after the deadline, has been answered: a busy machine
+ * delays both alike. */
 bool probe_event(struct probe *p, const char *name, int64_t deadline_ns,
 		 struct http_event *out);
+/* How long a request takes now. */
+int64_t probe_round_trip_ms(struct probe *p);
 /* A notification for the probe's user. */
 int probe_notify(struct probe *p, const char *title, struct err *err);
 /* Ends the credential, and so its streams. */
 int probe_revoke(struct probe *p, struct err *err);
 
-/* How the responder was started, into p->via.  That of CGI can be seen only
- * while its stream is open; what was seen once is kept. */
+/* Looks how the responder was started, for p->via.  A CGI process can be seen
+ * only while its stream is open, so a way that was seen once is kept. */
 void probe_look(struct probe *p);
 void probe_advise(struct probe *p, enum doctor_symptom symptom);
 int64_t probe_ms(int64_t from_ns, int64_t to_ns);
 
 /* ---- checks; false: the next one needs what this one has not found ---- */
 
-/* What `connected` says. */
-struct probe_greeting {
-	int64_t heartbeat_ms;
-	bool poll;
-	char epoch[64];
-};
-
-bool probe_check_server(struct probe *p);
-bool probe_check_credential(struct probe *p);
-bool probe_check_heartbeat(struct probe *p,
-			   const struct probe_greeting *greeting);
-void probe_check_hangup(struct probe *p, const struct probe_greeting *greeting);
+bool probe_check_server(struct probe *p);     /* reach.c */
+bool probe_check_credential(struct probe *p); /* reach.c */
+bool probe_check_heartbeat(struct probe *p);  /* silence.c */
+void probe_check_hangup(struct probe *p);     /* silence.c */
 
 #endif

@@ -1,11 +1,10 @@
 /*
- * proc: which process answers for this database, and how was it
- * started?
+ * proc: which process answers for this database, and how was it started?
  *
- * Every connection to a WAL database holds a lock on its -shm, and /proc/locks
- * tells everybody who does.  What more there is to know about such a process
- * (its environment, its limits) is told to its own user and to root only;
- * without it the answer is less exact, never wrong.
+ * Every connection to a WAL database holds a lock on its -shm.  /proc/locks
+ * shows these locks to every user.  The environment and the limits of a process
+ * are shown to its own user and to root only.  Without them the answer is less
+ * exact, but never wrong.
  */
 #include "tool/doctor/internal.h"
 

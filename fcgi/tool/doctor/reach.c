@@ -1,5 +1,5 @@
 /*
- * reach: is Belfry where the URL says, and does it learn who asks?
+ * reach: does the URL lead to Belfry, and does the credential arrive there?
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ bool probe_check_server(struct probe *p)
 	return good;
 }
 
-/* ---- who asks? ---- */
+/* ---- does the credential arrive? ---- */
 
 static int ask(struct probe *p)
 {

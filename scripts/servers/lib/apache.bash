@@ -88,6 +88,12 @@ apache_test()
 	}
 }
 
+# Apache starts the responder itself.  apache-proxy.sh has a start of its own.
+server_start()
+{
+	in_group "${as_user[@]}" apache2 -DFOREGROUND -f "$work/apache.conf"
+}
+
 server_port_taken()
 {
 	tail -n 20 "$error_log" "$responder_log" 2>/dev/null |

@@ -131,3 +131,9 @@ export function names(found, check, detail, ...lines) {
 	for (const line of lines)
 		assert.ok(found.checks[check].changes.includes(line), `${line}\n${found.text}`);
 }
+
+// On a busy machine an event may take more than a second: then the tool warns.
+export function arrived(found) {
+	assert.match(found.checks.event?.detail ?? '', /^arrives \d+ ms after its commit$/, found.text);
+	assert.notEqual(found.checks.event.result, 'fail');
+}
