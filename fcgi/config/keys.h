@@ -2,7 +2,7 @@
  * keys: the table of all keys, and how a key's value gets into a configuration
  * and out of it.  For config.c only.
  *
- * Pure but for allocation.
+ * Any thread, one configuration at a time.
  */
 #ifndef BELFRY_CONFIG_KEYS_H
 #define BELFRY_CONFIG_KEYS_H

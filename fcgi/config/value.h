@@ -1,7 +1,7 @@
 /*
  * value: from a text to a value, and back to the text that gives this value.
  *
- * Pure but for allocation.
+ * Any thread, one configuration at a time.
  */
 #ifndef BELFRY_CONFIG_VALUE_H
 #define BELFRY_CONFIG_VALUE_H

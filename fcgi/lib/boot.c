@@ -1,7 +1,7 @@
 /*
- * Where /proc/sys is hidden: when the machine was started, by the two clocks
- * that both go on in its sleep.  Their difference changes only when somebody
- * sets the time.
+ * Where /proc/sys is hidden, the id is the time when the machine was started:
+ * the difference of two clocks that both go on while the machine sleeps.  The
+ * difference changes only when somebody sets the time.
  */
 #include "lib/boot.h"
 

@@ -10,9 +10,9 @@
 
 #define BOOT_ID_BYTES 64
 
-/* This boot's id of the kernel's; where it is hidden, one of our own, by which
- * setting the clock looks like a new boot: rather one too many.  Zeros behind
- * it. */
+/* The kernel's id of this boot, and zeros behind it.  Where the kernel's is
+ * hidden: an id of our own, by which setting the clock looks like a new boot
+ * (better one too many than one missed). */
 void boot_id(char out[static BOOT_ID_BYTES]);
 bool boot_same(const char *a, const char *b);
 

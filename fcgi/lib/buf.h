@@ -2,9 +2,11 @@
  * buf: text that somebody else owns (span), and growable bytes with a hard
  * cap (buf).
  *
- * A buf never holds more than its cap: what would go over it is not
- * appended and `overflow` stays set, so that a caller appends freely and
- * asks once at the end.  Out of memory below the cap aborts.
+ * A buf never holds more than its cap.  An append that would go over the cap
+ * adds nothing and sets `overflow`, which stays set.  So a caller appends
+ * freely and asks once at the end.  Out of memory below the cap aborts.
+ *
+ * Not thread-safe per object.
  */
 #ifndef BELFRY_LIB_BUF_H
 #define BELFRY_LIB_BUF_H

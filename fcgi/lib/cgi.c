@@ -1,12 +1,9 @@
 /*
- * cgi: environment and standard input → a gathering.
- *
- * Considered: a second way through the program (a view of the request over
- * environ, a stream that writes plain bytes).  It would be a branch in a dozen
- * places.  As a gathering, CGI costs an encoding of the environment that
- * libfcgi then decodes, some microseconds in a process that takes milliseconds
- * to start, and the framing functions of lib/fcgi.c have the only
- * branches.
+ * A second way through the program was considered: a view of the request over
+ * environ, and a stream that writes plain bytes.  That would be a branch in a
+ * dozen places.  As a gathering, CGI costs an encoding of the environment that
+ * libfcgi then decodes: some microseconds, in a process that takes milliseconds
+ * to start.  The framing functions of lib/fcgi.c have the only branches.
  */
 #include "lib/cgi.h"
 

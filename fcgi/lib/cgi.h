@@ -1,10 +1,12 @@
 /*
- * cgi: the one request of a CGI process, RFC 3875.
+ * cgi: the one request of a CGI process (RFC 3875).
  *
- * The environment becomes what the records of a FastCGI web server become: a
- * complete gathering, so that everything behind it is the same code.  Its
- * request id is FCGI_NO_RECORDS, which is all that the rest of the program
- * knows of CGI: what is framed for that id has no records around it.
+ * The environment becomes a complete gathering, as the records of a FastCGI web
+ * server do.  So everything after that is the same code.  The request id is
+ * FCGI_NO_RECORDS: an answer to that id is framed without records.  The rest of
+ * the program knows no more of CGI.
+ *
+ * Before the first thread, as it reads the environment.
  */
 #ifndef BELFRY_LIB_CGI_H
 #define BELFRY_LIB_CGI_H

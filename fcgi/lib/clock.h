@@ -1,6 +1,8 @@
 /*
- * clock: the two clocks.  Wall time (Unix milliseconds) is for data and people,
- * monotonic time (nanoseconds) for deadlines.
+ * clock: the two clocks, and dates as text.  Wall time (Unix milliseconds) is
+ * for data and people; monotonic time (nanoseconds) is for deadlines.
+ *
+ * Any thread.
  */
 #ifndef BELFRY_LIB_CLOCK_H
 #define BELFRY_LIB_CLOCK_H

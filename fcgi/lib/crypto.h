@@ -1,5 +1,8 @@
 /*
- * crypto: the only door to nettle; random comes from the kernel.
+ * crypto: hashes, secrets and random bytes.  The only door to nettle; random
+ * bytes come from the kernel.
+ *
+ * Any thread.
  */
 #ifndef BELFRY_LIB_CRYPTO_H
 #define BELFRY_LIB_CRYPTO_H

@@ -1,10 +1,10 @@
 /*
- * db: one connection, its named statements and its transactions.
+ * One connection: opening, setting up, migrating, closing.
  *
- * What every connection gets before its first statement was learnt by failures:
- * without a busy timeout and with the checkpoint on close, of 100 processes
- * that opened one database at once up to 64 failed; a large sort opens a
- * temporary file, which a sandbox refuses, so temporary storage is memory.
+ * What every connection gets before its first statement was learnt by failures.
+ * Without a busy timeout and with the checkpoint on close, up to 64 of 100
+ * processes failed that opened one database at once.  A large sort opens a
+ * temporary file, which a sandbox refuses: so temporary storage is memory.
  */
 #include "lib/db.h"
 

@@ -2,13 +2,12 @@
  * db: the only door to sqlite3.
  *
  * A struct db is one connection and belongs to one thread.  Statements are
- * named in the files of sql/queries; the build makes `enum db_query` from their
- * names
- * (`-- name: list_page` becomes DB_LIST_PAGE), so a typing error does not
- * compile.  Each is prepared at its first use and kept.
+ * named in the files of sql/queries.  The build makes `enum db_query` from the
+ * names (`-- name: list_page` becomes DB_LIST_PAGE), so a typing error does not
+ * compile.  A statement is prepared at its first use and kept.
  *
- * No statement and no transaction stays open while a thread waits: finish
- * with db_reset or db_commit/db_rollback in the same call chain.
+ * No statement and no transaction stays open while a thread waits: the call
+ * chain that began it ends it, with db_reset, db_commit or db_rollback.
  *
  * Errors: ERR_BUSY (locked for longer than the busy timeout), ERR_READONLY,
  * ERR_FULL, ERR_CORRUPT, ERR_CONFLICT (a constraint), ERR_INVALID (a trigger

@@ -1,5 +1,5 @@
 /*
- * db_error: SQLite's codes become ours here, and nowhere else.
+ * SQLite's codes become ours here, and nowhere else.
  */
 #include <errno.h>
 #include <sqlite3.h>

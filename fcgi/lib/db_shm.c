@@ -1,12 +1,12 @@
 /*
- * db_shm: which -shm does a connection really have.
+ * Which -shm does a connection really have?
  *
- * SQLite keeps one -shm for each database file in a process: a connection that
- * is opened while another of ours still has one that was removed shares that
- * one, whatever lies under its path now.  It would never see what others
- * commit, and its own commits would destroy theirs.  So all connections are
- * known here, and a new one has the -shm of those that are there already; only
- * the first looks at the path.
+ * SQLite keeps one -shm for each database file in a process.  Suppose that the
+ * -shm was removed while a connection of ours has it.  Then a new connection
+ * shares the removed one, whatever lies under the path now: it would never see
+ * what other processes commit, and its own commits would destroy theirs.  So
+ * all connections are known here.  A new connection has the -shm of those that
+ * are there already; only the first one looks at the path.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * db_stmt: transactions that know their opener, and statements, which are
- * prepared at their first use and kept.
+ * Transactions, which know the place in the code that opened them; and
+ * statements, which are prepared at their first use and kept.
  */
 #include <sqlite3.h>
 #include <stdio.h>

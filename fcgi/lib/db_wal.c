@@ -1,5 +1,5 @@
 /*
- * db_wal: what there is to know and to do about the -wal.
+ * The -wal: how long it is, checkpoints, and whether another process reads it.
  */
 #include <sqlite3.h>
 

@@ -1,6 +1,6 @@
 /*
- * One watch on the directory, as files come and go under their names (a restore
- * puts another inode there) and -wal is made and removed by SQLite itself.
+ * The watch is on the directory.  A watch on a file would be lost: a restore
+ * puts another inode under the name, and SQLite makes and removes the -wal.
  *
  * The mask has only what changes bytes or names.  IN_OPEN, IN_ACCESS,
  * IN_CLOSE_NOWRITE and IN_ATTRIB are left out: our own reads would wake us for

@@ -1,7 +1,7 @@
 /*
  * dirwatch: inotify on a database's directory.  It says that something happened
- * to the file or to its -wal, -shm or -journal; never what: a wake-up is a
- * hint.
+ * to the database or to its -wal, -shm or -journal, never what happened: a
+ * wake-up is a hint.
  *
  * One thread.
  */

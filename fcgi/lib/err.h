@@ -2,9 +2,11 @@
  * err: one error space for the whole program.
  *
  * A function that can fail returns 0 or -1 (or a count or a pointer where its
- * comment says so) and fills the caller's record.  The codes of libraries
- * are converted at the door of each; nobody else sees them.  Who stops
- * passing an error on logs it, once.
+ * comment says so) and fills the caller's record.  The codes of a library are
+ * converted at that library's door, and nobody else sees them.  The function
+ * that stops passing an error on logs the error, once.
+ *
+ * Any thread.
  */
 #ifndef BELFRY_LIB_ERR_H
 #define BELFRY_LIB_ERR_H

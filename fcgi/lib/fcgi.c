@@ -21,8 +21,9 @@
 
 /* ---- framing ---- */
 
-void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
-		 enum fcgi_record type, uint16_t request_id, size_t content_len)
+static void put_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
+		       enum fcgi_record type, uint16_t request_id,
+		       size_t content_len)
 {
 	out[0] = 1;
 	out[1] = (unsigned char)type;
@@ -43,7 +44,7 @@ static void put_records(struct buf *b, enum fcgi_record type,
 			       ? data.len
 			       : FCGI_RECORD_MAX_BYTES;
 
-		fcgi_header(head, type, request_id, n);
+		put_header(head, type, request_id, n);
 		buf_append(b, head, sizeof(head));
 		buf_append(b, data.data, n);
 		data.data += n;
@@ -65,8 +66,8 @@ void fcgi_put_end(struct buf *b, uint16_t request_id)
 
 	if (request_id == FCGI_NO_RECORDS)
 		return;
-	fcgi_header(end, FCGI_RECORD_STDOUT, request_id, 0);
-	fcgi_header(end + 8, FCGI_RECORD_END_REQUEST, request_id, 8);
+	put_header(end, FCGI_RECORD_STDOUT, request_id, 0);
+	put_header(end + 8, FCGI_RECORD_END_REQUEST, request_id, 8);
 	buf_append(b, end, sizeof(end));
 }
 
@@ -97,8 +98,8 @@ static int fill_memfd(const struct fcgi_gather *g, struct err *err)
 	buf_init(&b, FCGI_PARAMS_MAX_BYTES + 256);
 	buf_append(&b, begin, sizeof(begin));
 	put_records(&b, FCGI_RECORD_PARAMS, 1, buf_span(&g->params));
-	fcgi_header(ends, FCGI_RECORD_PARAMS, 1, 0);
-	fcgi_header(ends + FCGI_RECORD_HEADER_BYTES, FCGI_RECORD_STDIN, 1, 0);
+	put_header(ends, FCGI_RECORD_PARAMS, 1, 0);
+	put_header(ends + FCGI_RECORD_HEADER_BYTES, FCGI_RECORD_STDIN, 1, 0);
 	buf_append(&b, ends, sizeof(ends));
 	if (memfd < 0) {
 		memfd = memfd_create("request", MFD_CLOEXEC);

@@ -93,10 +93,6 @@ bool request_body_refused(const struct request *r);
  * FastCGI request has it. */
 #define FCGI_NO_RECORDS 0
 
-/* Writes the header of one record. */
-void fcgi_header(unsigned char out[static FCGI_RECORD_HEADER_BYTES],
-		 enum fcgi_record type, uint16_t request_id,
-		 size_t content_len);
 /* Appends data as STDOUT records (FCGI_NO_RECORDS: as it is). */
 void fcgi_put_stdout(struct buf *b, uint16_t request_id, struct span data);
 /* Appends the empty STDOUT record and END_REQUEST (FCGI_NO_RECORDS: nothing).

@@ -1,10 +1,11 @@
 /*
- * A line is put together on the stack and leaves in one piece; it is shorter
+ * A line is put together on the stack and leaves in one piece.  It is shorter
  * than PIPE_BUF, so lines of several threads and processes do not mix in a
- * pipe.  One that can't be written now is dropped and counted: see
- * lib/log_sink.h.  The limit is kept per event name in a small table that is
- * only ever filled: a program has a few dozen names.  Should there be more than
- * slots, the rest is not limited.
+ * pipe.  A line that can't be written now is dropped and counted (see
+ * lib/log_sink.h).
+ *
+ * The limit is kept per event name, in a small table that is only ever filled:
+ * a program has a few dozen names.  Names beyond the table are not limited.
  */
 #include "lib/log.h"
 
@@ -43,7 +44,8 @@ void log_init(enum log_level level, enum log_target target)
 {
 	log_max_level = level;
 	log_to = target;
-	log_sink_open(target);
+	if (target == LOG_TARGET_SYSLOG)
+		log_sink_open_syslog();
 }
 
 bool log_enabled(enum log_level level)

@@ -4,11 +4,13 @@
  *   log_info("stream-open", "user=%s streams=%u", log_text(t, user), n);
  *   2026-01-02T03:04:05.678Z info stream-open user="alice" streams=3
  *
- * Any thread.  One write(2) per line, which never waits: what nobody reads is
- * dropped, counted, and told of ("log-dropped lines=…") when somebody does.
- *  An event name that comes more than
- * LOG_BURST times within a second is counted instead of printed, and the
- * count is told ("suppressed=…") with its next line.  debug is never limited.
+ * Any thread.  One write(2) per line, which never waits.  A line that nobody
+ * reads is dropped and counted; the count is told ("log-dropped lines=…") when
+ * somebody reads again.
+ *
+ * Of one event name, LOG_BURST lines a second are printed; further ones are
+ * counted, and the count ("suppressed=…") is told with the next line of that
+ * name.  debug is never limited.
  */
 #ifndef BELFRY_LIB_LOG_H
 #define BELFRY_LIB_LOG_H
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 
 struct span;
+
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARN,

@@ -1,11 +1,10 @@
 /*
- * log_sink: writing without waiting, without O_NONBLOCK.
- *
- * That flag belongs to the open file description, which the web server and all
- * its other children share with us.  So a socket is sent to with MSG_DONTWAIT,
- * and anything else is written to only if poll says that it may be: a pipe then
- * has a page of room, and no line is longer.  (Where another process fills that
- * page in between, we wait until somebody reads.)
+ * Writing without waiting, and without O_NONBLOCK: that flag belongs to the
+ * open file description, which the web server and all its other children share
+ * with us.  So a socket is sent to with MSG_DONTWAIT.  Anything else is written
+ * to only if poll says that it may be: then a pipe has a page of room, and no
+ * line is longer.  (Where another process fills that page in between, we wait
+ * until somebody reads.)
  *
  * syslog(3) would wait for a daemon that is stopped, so its datagram is made
  * here (RFC 3164, as glibc does).
@@ -24,7 +23,7 @@
 
 static int syslog_fd = -1;
 
-static void connect_syslog(void)
+void log_sink_open_syslog(void)
 {
 	const struct sockaddr_un address = {AF_UNIX, "/dev/log"};
 
@@ -35,12 +34,6 @@ static void connect_syslog(void)
 		(void)connect(syslog_fd,
 			      (const struct sockaddr *)(const void *)&address,
 			      sizeof(address));
-}
-
-void log_sink_open(enum log_target target)
-{
-	if (target == LOG_TARGET_SYSLOG)
-		connect_syslog();
 }
 
 bool log_sink_stderr(const char *line, size_t len)
@@ -78,7 +71,7 @@ bool log_sink_syslog(int priority, const char *message, size_t len)
 			return true;
 		if (errno == EAGAIN || errno == ENOBUFS)
 			return false;
-		connect_syslog(); /* the daemon was restarted */
+		log_sink_open_syslog(); /* the daemon was restarted */
 	}
 	return false;
 }

@@ -1,6 +1,6 @@
 /*
- * log_sink: where log lines go.  It never waits: a reader that does not read
- * (a full pipe, a stopped journald) must not stop the loop.
+ * log_sink: where the lines of lib/log go.  Writing never waits: a reader that
+ * does not read (a full pipe, a stopped journald) must not stop the loop.
  *
  * Any thread, but one at a time.
  */
@@ -10,14 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/log.h"
-
 /* Longest line: so much is written in one piece, and fits where a pipe has any
  * room at all (PIPE_BUF is 4096). */
 #define LOG_SINK_LINE_BYTES 3072
 
 /* Before a sandbox is closed: later it may not be possible. */
-void log_sink_open(enum log_target target);
+void log_sink_open_syslog(void);
 /* One whole line, with its line break.  False: there is no room now. */
 bool log_sink_stderr(const char *line, size_t len);
 /* A message without line break.  priority is that of syslog(3). */

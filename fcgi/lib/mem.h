@@ -1,6 +1,8 @@
 /*
- * mem: allocation that can't fail.  What a peer sizes is capped before it
- * gets here, so running out of memory is not an input to handle: abort.
+ * mem: allocation that can't fail: out of memory aborts.  What a peer sizes is
+ * capped before it gets here, so a lack of memory is not an input to handle.
+ *
+ * Any thread.
  */
 #ifndef BELFRY_LIB_MEM_H
 #define BELFRY_LIB_MEM_H

@@ -1,12 +1,12 @@
 /*
- * peer: a socket is the rule, so it is tried first: a stream of FastCGI costs
- * one system call per write, as if there were no CGI.
+ * A socket is the rule, so it is tried first: a stream of FastCGI costs one
+ * system call per write, as if there were no CGI.
  *
- * That call is most of what a delivery costs, and a frame by itself the most
- * frequent write: then it has no message header to be copied and checked.  It
- * goes past the C library, where in a process with threads each send() is made
- * a cancellation point by two atomic operations: 8 % of a broadcast to 5,000
- * streams, and no thread of ours is ever cancelled.
+ * That call is most of what a delivery costs.  The most frequent write is a
+ * frame by itself: it goes without a message header, which would have to be
+ * copied and checked.  The call goes past the C library.  There, in a process
+ * with threads, two atomic operations make each send() a cancellation point:
+ * 8 % of a broadcast to 5,000 streams, and no thread of ours is ever cancelled.
  */
 #include "lib/peer.h"
 

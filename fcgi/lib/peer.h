@@ -1,6 +1,8 @@
 /*
- * peer: writing to a web server, which is at the other end of a socket
- * (FastCGI) or of a pipe (CGI).
+ * peer: writing to a web server, at the other end of a socket (FastCGI) or of a
+ * pipe (CGI).
+ *
+ * Any thread.
  */
 #ifndef BELFRY_LIB_PEER_H
 #define BELFRY_LIB_PEER_H

@@ -1,11 +1,11 @@
 /*
- * starter: by the name of its parent, or of the socket that it was given.
+ * Told by the name of the parent, or of the socket that we were given.
  *
  * mod_fcgid says nothing in the environment, /proc may be hidden on a shared
- * host, and between it and us may be a wrapper or suexec.  What always comes
- * through is the socket, whose file it names PID.N: the process manager's id
- * and a counter.  lighttpd, spawn-fcgi and systemd use the name in somebody's
- * configuration.
+ * host, and a wrapper or suexec may stand between mod_fcgid and us.  The socket
+ * always comes through.  mod_fcgid names the socket's file PID.N: the process
+ * manager's id and a counter.  lighttpd, spawn-fcgi and systemd use the name in
+ * somebody's configuration.
  */
 #include "lib/starter.h"
 

@@ -1,6 +1,6 @@
 /*
- * systemd: LISTEN_PID guards against a variable that was inherited from a
- * parent for whom it was meant.
+ * LISTEN_PID tells whether the variables are meant for this process, or were
+ * inherited from a parent for which they were meant.
  */
 #include "lib/systemd.h"
 
