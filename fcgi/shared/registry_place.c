@@ -1,5 +1,6 @@
 /*
- * registry_place: places of streams.
+ * registry_place: places of streams, and which one goes when a user has too
+ * many.
  *
  * A place is taken by one compare-and-swap on its claim and described after
  * that, its key last: who looks for a user's streams never finds one that is
