@@ -143,12 +143,12 @@ static int by_name(const void *a, const void *b)
  * Returns how many are left.  Sorted, as a peer may send very many. */
 static size_t drop_repeated(struct json *members, size_t n)
 {
-	struct json **sorted = mem_array(n, sizeof(*sorted)), *first;
+	struct json **sorted = mem_array(n, sizeof(struct json *)), *first;
 	size_t left = 0;
 
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &members[i];
-	qsort(sorted, n, sizeof(*sorted), by_name);
+	qsort(sorted, n, sizeof(struct json *), by_name);
 	first = sorted[0];
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(first->name, sorted[i]->name) == 0) {
